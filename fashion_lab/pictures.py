@@ -1,4 +1,173 @@
-"""From a file to pixels: the ONE decode of training, index and query.
+"""From a file to pixels: the ONE decode of training, index and query."""
 
-Placeholder interface (being written): open_picture, to_pixels, FITS, PictureError.
-"""
+import errno
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+# Decoders that Pillow ships itself and that no file can talk into running anything. JPEG covers phones' MPO.
+FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "GIF", "TIFF")
+EXTENSIONS = (".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff")
+MAX_PIXELS = 20_000_000  # a 12-megapixel phone photo fits; a 13000 x 13000 bitmap costs 1.2 GiB (faults, D2)
+FITS = ("squash", "letterbox", "crop")
+MIN_SIZE, MAX_SIZE = 8, 1024  # assumed: smaller shows nothing, larger is no thumbnail any more
+DECODE_VERSION = 1  # raise it with every change that alters a pixel: stored pixels carry it in their name
+
+WHITE = (255, 255, 255)
+ORIENTATION = 0x0112  # EXIF 2.3, table 4
+TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+# These say something about the machine and nothing about the picture: they are never a PictureError.
+MACHINE_ERRORS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EIO, errno.ESTALE)
+
+
+class PictureError(ValueError):
+    """A picture that cannot be read: one line that names the file and why."""
+
+
+def open_picture(source: Path | BinaryIO) -> Image.Image:
+    """Open a picture lazily: the header is read and its limits are checked, nothing is decoded yet.
+
+    Args:
+        source: a file's path, or a binary stream (kept open by the picture).
+
+    Raises:
+        PictureError: no such file, not one of `FORMATS` (by content, not by name), broken header, too large.
+        OSError: the machine failed (`MACHINE_ERRORS`), whatever the picture may be.
+    """
+    name = str(source) if isinstance(source, Path) else str(getattr(source, "name", "the picture"))
+    if isinstance(source, Path) and not source.is_file():
+        raise PictureError(f"{name}: {'not a plain file' if source.exists() else 'no such file'}")
+    image = _translated(name, lambda: Image.open(source, formats=FORMATS))
+    width, height = image.size
+    if width * height > MAX_PIXELS or width < 1 or height < 1:
+        image.close()
+        raise PictureError(
+            f"{name}: {width} x {height} pixels; 1 to {MAX_PIXELS:,} are read: make it smaller"
+        )
+    return image
+
+
+@dataclass(frozen=True)
+class PixelSpec:
+    """How pictures become pixels: the side S and how a picture that is no square gets there.
+
+    Attributes:
+        size: side in pixels.
+        fit: `squash` distorts, `letterbox` adds white bars, `crop` keeps the centre square.
+    """
+
+    size: int = 64
+    fit: str = "letterbox"
+
+    def __post_init__(self) -> None:
+        if isinstance(self.size, bool) or not isinstance(self.size, int):
+            raise ValueError(f"size={self.size!r} is no whole number: give pixels, {MIN_SIZE} .. {MAX_SIZE}")
+        if not MIN_SIZE <= self.size <= MAX_SIZE:
+            raise ValueError(
+                f"size={self.size} is outside {MIN_SIZE} .. {MAX_SIZE} pixels: choose one inside, such as 64"
+            )
+        if self.fit not in FITS:
+            raise ValueError(f"fit={self.fit!r} is unknown: choose one of {', '.join(FITS)}")
+
+    def pixels(self, image: Image.Image) -> NDArray[np.uint8]:
+        """Decode the first frame, upright, on white, in RGB: uint8 [3, size, size]. Uses the picture up.
+
+        Raises:
+            PictureError: the file is cut off or broken, or its mode has no way to RGB.
+        """
+        name = str(getattr(image, "filename", "") or "the picture")
+        fitted = _translated(name, lambda: self._fitted(image))
+        return np.ascontiguousarray(np.asarray(fitted).transpose(2, 0, 1))
+
+    def _fitted(self, image: Image.Image) -> Image.Image:
+        # JPEG alone can decode at 1/2, 1/4, 1/8; twice the target keeps the resize honest (0.55 of 255 off).
+        width, height = self._target(image.size)
+        image.draft(None, (2 * width, 2 * height))
+        image.load()
+        turn = _turn(image)
+        rgb = _rgb_on_white(image)
+        return self._resized(rgb if turn is None else rgb.transpose(turn))
+
+    def _target(self, size: tuple[int, int]) -> tuple[int, int]:
+        """Width and height that a whole picture of this size is scaled to (for `crop`: before the crop)."""
+        if self.fit == "squash":
+            return self.size, self.size
+        scale = self.size / (min(size) if self.fit == "crop" else max(size))
+        return max(1, round(size[0] * scale)), max(1, round(size[1] * scale))
+
+    def _resized(self, image: Image.Image) -> Image.Image:
+        square, width, height = (self.size, self.size), *image.size
+        if self.fit == "crop":
+            left, top, side = (width - min(image.size)) / 2, (height - min(image.size)) / 2, min(image.size)
+            box = (left, top, left + side, top + side)
+            return image.resize(square, Image.Resampling.BILINEAR, box=box)
+        small = image.resize(self._target(image.size), Image.Resampling.BILINEAR)
+        if small.size == square:
+            return small
+        canvas = Image.new("RGB", square, WHITE)
+        canvas.paste(small, ((self.size - small.width) // 2, (self.size - small.height) // 2))
+        return canvas
+
+
+def _translated(name: str, read: Callable[[], Image.Image]) -> Image.Image:
+    """Call Pillow, whose errors on hostile bytes are an open list (SyntaxError, struct.error, zlib.error)."""
+    try:
+        return read()
+    except MemoryError:
+        raise
+    except UnidentifiedImageError as error:
+        raise PictureError(f"{name}: not a picture in a format read here ({', '.join(FORMATS)})") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
+            raise
+        why = " ".join(str(error).split()) or "broken"
+        raise PictureError(f"{name}: {type(error).__name__}: {why}") from error
+
+
+def _turn(image: Image.Image) -> Image.Transpose | None:
+    """Read from EXIF how a loaded picture must be turned; broken EXIF counts as none, as in every viewer."""
+    try:
+        return TURNS.get(image.getexif().get(ORIENTATION, 1))
+    except Exception:  # the picture itself is whole; Pillow raises half a dozen kinds here
+        return None
+
+
+def _rgb_on_white(image: Image.Image) -> Image.Image:
+    """Convert any mode to RGB, transparency on white (JPEG stores CMYK inverted; Pillow undoes that)."""
+    if image.mode.startswith("I;16") or image.mode in ("I", "F"):
+        image = _eight_bits(image)
+    if image.mode in ("LA", "PA", "RGBa", "RGBA", "P") or "transparency" in image.info:
+        image = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", image.size, (*WHITE, 255)), image).convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
+
+
+def _eight_bits(image: Image.Image) -> Image.Image:
+    """Scale grey of 16 or 32 bits, which `convert` would clip to white.
+
+    65535 is white in 16 bits; 32 bits have no agreed white, so the picture's own min .. max are used.
+    """
+    values = np.asarray(image).astype(np.float32)
+    if not np.isfinite(values).all():
+        raise ValueError("has pixels that are NaN or infinite")
+    sixteen = image.mode.startswith("I;16") or image.format == "PNG"  # Pillow < 11.3 opens 16-bit PNG as "I"
+    low, high = (0.0, 65535.0) if sixteen else (float(values.min()), float(values.max()))
+    grey = np.rint((values - low) * (255 / ((high - low) or 1))).astype(np.uint8)
+    hidden = image.info.get("transparency")
+    if hidden is None:
+        return Image.fromarray(grey)
+    alpha = np.where(values == hidden, 0, 255).astype(np.uint8)
+    return Image.fromarray(np.stack([grey, alpha], axis=-1))
