@@ -1,0 +1,124 @@
+"""Folders that appear whole or not at all: the pixel store and downloads are written through here."""
+
+import errno
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+log = logging.getLogger(__name__)
+BUILDING = ".building"
+
+
+def cache_folder() -> Path:
+    """Say where things live that can be made again: `$FASHION_LAB_CACHE`, else `~/.cache/fashion_lab`."""
+    named = os.environ.get("FASHION_LAB_CACHE")
+    return Path(named).expanduser() if named else Path.home() / ".cache" / "fashion_lab"
+
+
+@contextmanager
+def locked(folder: Path) -> Iterator[None]:
+    """Hold the right to build `folder`; another process that wants it waits. It ends with its process.
+
+    Also sweeps what killed builds left beside it. The lock is the empty file `<folder>.lock`; it stays, since
+    removing it would let two processes hold it at once.
+    """
+    with _told(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
+    try:
+        if not _try_lock(descriptor):
+            log.info("waiting for another process that builds %s", folder)
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        shutil.rmtree(_temporary_of(folder), ignore_errors=True)
+        _sweep(folder.parent, held=folder)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+@contextmanager
+def whole(folder: Path) -> Iterator[Path]:
+    """Yield an empty temporary folder beside `folder`: takes its place on success, vanishes on any error.
+
+    Needs `locked(folder)`. What was at `folder` goes only when the new one is complete. Files that must
+    survive a power cut are flushed by the caller (`flush`).
+
+    Raises:
+        OSError: disk full or not writable: the message names the path and the free bytes.
+    """
+    temporary = _temporary_of(folder)
+    try:
+        with _told(folder):
+            temporary.mkdir()
+            yield temporary
+            _flush_folder(temporary)
+            if folder.exists():
+                shutil.rmtree(folder)
+            temporary.rename(folder)
+            _flush_folder(folder.parent)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file's bytes are on the disk."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
+def _flush_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _lock_of(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}.lock")
+
+
+def _temporary_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}{BUILDING}")
+
+
+def _try_lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sweep(parent: Path, *, held: Path) -> None:
+    """Remove our temporary folders whose builders are gone: their lock is there and nobody holds it."""
+    for temporary in parent.glob(f".*{BUILDING}"):
+        folder = parent / temporary.name.removeprefix(".").removesuffix(BUILDING)
+        if folder == held or not _lock_of(folder).exists():
+            continue
+        descriptor = os.open(_lock_of(folder), os.O_RDWR)
+        try:
+            if _try_lock(descriptor):
+                shutil.rmtree(temporary, ignore_errors=True)
+        finally:
+            os.close(descriptor)
+
+
+@contextmanager
+def _told(folder: Path) -> Iterator[None]:
+    """Let a full or read-only disk say where, how much is free, and what to do."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES):
+            raise
+        parent = next(path for path in folder.parents if path.exists())
+        free = shutil.disk_usage(parent).free
+        message = (
+            f"cannot write {folder}: {os.strerror(error.errno)} ({free:,} bytes free): make room, or point"
+        )
+        raise OSError(error.errno, f"{message} $FASHION_LAB_CACHE at another disk") from error
