@@ -1,0 +1,91 @@
+"""What catalogs whose pictures are files share."""
+
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.pictures import EXTENSIONS, open_picture
+
+log = logging.getLogger(__name__)
+
+
+class FileCatalog(Catalog):
+    """A catalog whose pictures are files below one folder.
+
+    Attributes:
+        root: that folder.
+        names: [N] each file's path below it, with slashes.
+    """
+
+    root: Path
+    names: Sequence[str]
+
+    def open(self, position: int) -> Image.Image:
+        """Open one picture, not yet decoded. Raises PictureError when it cannot be read."""
+        return open_picture(self.path(position))
+
+    def item(self, position: int) -> str:
+        """Name a picture by its path below the root."""
+        return self.names[position]
+
+    def stamp(self, position: int) -> str:
+        """Path, bytes and time of last change: no file is read."""
+        stat = self.path(position).stat()
+        return f"{self.names[position]} {stat.st_size} {stat.st_mtime_ns}"
+
+    def path(self, position: int) -> Path:
+        """Say which file holds the picture."""
+        return self.root / self.names[position]
+
+
+def find_data(folder: str, root: str | Path | None) -> Path | None:
+    """Find a data set's folder under `root`, else under `$FASHION_LAB_DATA`; None where nobody has it yet.
+
+    Raises:
+        ValueError: `root` is given and does not hold it.
+    """
+    if root is not None:
+        found = Path(root).expanduser() / folder
+        if not found.is_dir():
+            raise ValueError(
+                f"data.root={root} does not hold {folder}/: name the folder that holds it, "
+                f"or leave data.root out to use $FASHION_LAB_DATA or to have it fetched"
+            )
+        return found
+    named = os.environ.get("FASHION_LAB_DATA")
+    if not named:
+        return None
+    found = Path(named).expanduser() / folder
+    if found.is_dir():
+        return found
+    log.info("$FASHION_LAB_DATA=%s does not hold %s/", named, folder)
+    return None
+
+
+def pictures_in(folder: Path, *, inside: Path) -> tuple[list[str], list[str]]:
+    """List a folder's files in order of name: those that end like a picture, and everything else.
+
+    Raises:
+        ValueError: a link leads out of `inside`.
+    """
+    pictures: list[str] = []
+    others: list[str] = []
+    for path in sorted(folder.iterdir(), key=lambda path: path.name):
+        forbid_links_out(path, inside=inside)
+        hidden = path.name.startswith(".")  # such as macOS's ._photo.jpg, which is no photo
+        is_picture = not hidden and path.suffix.lower() in EXTENSIONS and path.is_file()
+        (pictures if is_picture else others).append(path.name)
+    return pictures, others
+
+
+def forbid_links_out(path: Path, *, inside: Path) -> None:
+    """Raise where `path` is a link that leads out of the folder `inside` (which is resolved itself)."""
+    if path.is_symlink() and not path.resolve().is_relative_to(inside):
+        raise ValueError(
+            f"{path} links to {path.resolve()}, outside {inside}: "
+            f"copy the pictures in, or name the outer folder as data.root"
+        )
