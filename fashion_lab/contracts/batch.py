@@ -8,6 +8,8 @@ A batch is a plain `dict[str, Tensor]`. B is the number of pictures in it, S the
 | labels   | [B]          | int64   | positions in `catalog.classes`                               |
 | images   | [B, 3, S, S] | float32 | -1 .. 1, RGB, normalised                                     |
 | triplets | [3, T]       | int64   | positions in this batch: anchors, positives, negatives       |
+| groups   | [B]          | int64   | who took the picture; evaluation only, where the catalog knows |
+| products | [B]          | int64   | which garment; evaluation only, where the catalog knows      |
 | targets  | [B, classes] | float32 | class probabilities, only where mixup blended two pictures   |
 
 Samplers give `indices` (and `triplets`); the datamodule adds the rest on the device.
@@ -22,5 +24,7 @@ LABELS = "labels"
 IMAGES = "images"
 TRIPLETS = "triplets"
 TARGETS = "targets"
+GROUPS = "groups"
+PRODUCTS = "products"
 
 Batch: TypeAlias = dict[str, Tensor]

@@ -1,0 +1,85 @@
+"""What makes a training a run: its record in every checkpoint, and an orderly end when it is interrupted."""
+
+import signal
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.utilities.types import STEP_OUTPUT
+
+from fashion_lab.checkpoint import FOLDER, LAST, RECORD, Record
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class WriteRecord(pl.Callback):
+    """Puts the run's record into every checkpoint, so that it can be loaded without any other file."""
+
+    def __init__(self, record: Record) -> None:
+        self.record = record
+
+    def on_save_checkpoint(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        checkpoint[RECORD] = dict(self.record)
+
+
+class SeedSteps(pl.Callback):
+    """Seeds torch before each step from (seed, step), so that dropout too is the same after an interruption."""
+
+    def __init__(self, seed: int) -> None:
+        self.seed = seed
+
+    def on_train_batch_start(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
+
+
+class StopOnSignal(pl.Callback):
+    """On SIGTERM or Ctrl-C finishes the step, saves `last.ckpt` and exits 143 or 130; a second signal exits at once.
+
+    A save after the last step of an epoch would miss the validation that follows, so it waits for the next step;
+    after the last step of all, training ends as it would have.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.received: int | None = None
+        self._before: dict[int, Any] = {}
+
+    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, handler)
+        self._before = {}
+
+    def _receive(self, number: int, frame: FrameType | None) -> None:
+        if self.received is not None:
+            raise SystemExit(128 + number)
+        self.received = number
+
+    def on_train_batch_end(
+        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+    ) -> None:
+        if self.received is not None and not trainer.is_last_batch:
+            self._stop(trainer)
+
+    def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.received is not None:
+            raise SystemExit(128 + self.received)
+
+    def _stop(self, trainer: pl.Trainer) -> None:
+        assert self.received is not None
+        trainer.save_checkpoint(self.folder / FOLDER / LAST)
+        name = signal.Signals(self.received).name
+        print(
+            f"\nstopped by {name} after step {trainer.global_step}; go on with\n"
+            f"  python -m fashion_lab.train resume={self.folder}",
+            flush=True,
+        )
+        raise SystemExit(128 + self.received)

@@ -1,0 +1,93 @@
+"""The training loader: hands out index batches with their random numbers, and can continue in the middle of an epoch."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from fashion_lab.contracts.batch import INDICES, TRIPLETS, Batch
+from fashion_lab.contracts.catalog import Ints
+from fashion_lab.data.samplers import IndexBatch, Sampler
+
+DRAWS = "draws"
+"""[B, n] float32 in 0 .. 1: the random numbers of each picture's augmentation; consumed by the datamodule."""
+
+MIX = "mix"
+"""[1] float32: how much of a picture mixup keeps; only where mixup is on; consumed by the datamodule."""
+
+DRAWS_STREAM = 1  # keeps these draws apart from the sampler's, which have the same seed
+
+
+class IndexLoader:
+    """Batches of a sampler in order, with uniform random numbers for each picture.
+
+    All of it is a function of (seed, epoch, batch), so neither the number of processes nor an interruption changes
+    what a picture gets. Lightning saves and restores `state_dict` and tells `.sampler` the epoch.
+
+    Args:
+        sampler: draws the batches of an epoch.
+        draws: random numbers a picture.
+        mixup: alpha of mixup's Beta distribution; 0 for none.
+        rank: this process; it takes every `world_size`-th batch.
+        world_size: number of processes that train together.
+    """
+
+    def __init__(
+        self, sampler: Sampler, *, draws: int, mixup: float = 0.0, rank: int = 0, world_size: int = 1
+    ) -> None:
+        self._batches = sampler
+        self._draws, self._mixup = draws, mixup
+        self._rank, self._world_size = rank, world_size
+        self._epoch = 0
+        self._handed_out = 0
+
+    @property
+    def sampler(self) -> "IndexLoader":
+        return self
+
+    def set_epoch(self, epoch: int) -> None:
+        self._epoch = epoch
+
+    def state_dict(self) -> dict[str, int]:
+        return {"handed_out": self._handed_out % len(self)}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._handed_out = state["handed_out"]
+
+    def __len__(self) -> int:
+        return len(self._batches) // self._world_size
+
+    def __iter__(self) -> Iterator[Batch]:
+        start = self._handed_out % len(self)
+        mine = range(self._rank, len(self) * self._world_size, self._world_size)
+        batches = self._batches.batches(self._epoch)
+        for number in mine[start:]:
+            start += 1
+            self._handed_out = start
+            yield self._batch(batches[number], number)
+
+    def _batch(self, picked: IndexBatch, number: int) -> Batch:
+        rng = np.random.default_rng([self._batches.seed, DRAWS_STREAM, self._epoch, number])
+        draws = rng.random((len(picked.indices), self._draws), dtype=np.float32)
+        batch = {INDICES: torch.from_numpy(picked.indices), DRAWS: torch.from_numpy(draws)}
+        if self._mixup:
+            batch[MIX] = torch.tensor([rng.beta(self._mixup, self._mixup)], dtype=torch.float32)
+        if picked.triplets is not None:
+            batch[TRIPLETS] = torch.from_numpy(picked.triplets)
+        return batch
+
+
+class SplitLoader:
+    """The pictures of a split in order, `batch_size` at a time; nothing random."""
+
+    def __init__(self, positions: Ints, *, batch_size: int) -> None:
+        self._positions = torch.from_numpy(positions)
+        self._batch_size = batch_size
+
+    def __len__(self) -> int:
+        return -(-len(self._positions) // self._batch_size)
+
+    def __iter__(self) -> Iterator[dict[str, Tensor]]:
+        for indices in self._positions.split(self._batch_size):
+            yield {INDICES: indices}

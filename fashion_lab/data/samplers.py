@@ -1,0 +1,192 @@
+"""Which pictures make a batch: pure functions of (seed, epoch), so that a resumed run sees what it would have seen.
+
+B pictures of a batch, T triplets, P classes x K pictures, N pictures of the training split.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fashion_lab.contracts.catalog import Ints
+
+Rng = np.random.Generator
+
+
+class IndexBatch(NamedTuple):
+    """One batch as numbers only.
+
+    Attributes:
+        indices: [B] positions in the catalog.
+        triplets: [3, T] positions in `indices` of anchors, positives, negatives; None where the stage needs none.
+    """
+
+    indices: Ints
+    triplets: Ints | None = None
+
+
+class Sampler(ABC):
+    """Draws the batches of one epoch from the training positions and their labels."""
+
+    def __init__(self, *, positions: Ints, labels: Ints, seed: int) -> None:
+        assert positions.shape == labels.shape, (positions.shape, labels.shape)
+        self.positions = positions
+        self.labels = labels
+        self.seed = seed
+
+    def batches(self, epoch: int) -> Sequence[IndexBatch]:
+        """All batches of an epoch, the same for the same (seed, epoch) on every machine."""
+        return self._draw(np.random.default_rng([self.seed, epoch]))
+
+    @abstractmethod
+    def __len__(self) -> int:
+        """Count the batches of an epoch."""
+
+    @abstractmethod
+    def _draw(self, rng: Rng) -> Sequence[IndexBatch]: ...
+
+
+class ShuffleSampler(Sampler):
+    """Every picture once an epoch, in random order; the last batch may be smaller, never a single picture."""
+
+    def __init__(self, *, positions: Ints, labels: Ints, seed: int, batch_size: int) -> None:
+        super().__init__(positions=positions, labels=labels, seed=seed)
+        self.batch_size = _checked("batch_size", batch_size, 2)
+
+    def __len__(self) -> int:
+        return len(self._cuts()) + 1
+
+    def _cuts(self) -> list[int]:
+        cuts = list(range(self.batch_size, len(self.positions), self.batch_size))
+        # BatchNorm has no variance over one picture: it joins the batch before
+        return cuts[:-1] if cuts and len(self.positions) - cuts[-1] == 1 else cuts
+
+    def _draw(self, rng: Rng) -> Sequence[IndexBatch]:
+        shuffled = self.positions[rng.permutation(len(self.positions))]
+        return [IndexBatch(part) for part in np.split(shuffled, self._cuts())]
+
+
+class TripletSampler(Sampler):
+    """Every picture once an epoch as an anchor, with a drawn positive and negative: the notebook's `TripleDataset`.
+
+    The positive is uniform over the other pictures of the anchor's class, never the anchor; the negative is uniform
+    over a uniformly drawn other class. A batch holds 3B pictures: B anchors, then their positives, then negatives.
+    """
+
+    def __init__(self, *, positions: Ints, labels: Ints, seed: int, batch_size: int) -> None:
+        super().__init__(positions=positions, labels=labels, seed=seed)
+        self.batch_size = _checked("batch_size", batch_size, 1)
+        self.table = ClassTable(labels)
+        self.table.require(classes=2, pictures=2, reason="a triplet needs two pictures of a class and one of another")
+
+    def __len__(self) -> int:
+        return -(-len(self.positions) // self.batch_size)
+
+    def draw_triplets(self, anchors: Ints, rng: Rng) -> Ints:
+        """Draw for anchors [T] (rows of the training split) the triplets [3, T]."""
+        labels = self.table.compact[anchors]
+        positives = self.table.draw_other(anchors, rng)
+        step = rng.integers(1, len(self.table.counts), size=len(anchors))
+        negatives = self.table.draw((labels + step) % len(self.table.counts), rng)
+        return np.stack([anchors, positives, negatives])
+
+    def _draw(self, rng: Rng) -> Sequence[IndexBatch]:
+        triplets = self.draw_triplets(rng.permutation(len(self.positions)), rng)
+        parts = np.split(triplets, range(self.batch_size, triplets.shape[1], self.batch_size), axis=1)
+        return [_triplet_batch(self.positions[part]) for part in parts]
+
+
+class BalancedSampler(Sampler):
+    """P classes x K pictures a batch, for mining inside the batch; an epoch has `batches_per_epoch` of them.
+
+    Classes are drawn without repetition, pictures of a class too where it has K, else with repetition. The triplets
+    of a batch (one an anchor: the next picture of its class, the same place in the next class) only feed the
+    diagnostics; what the loss compares is the miner's choice.
+    """
+
+    def __init__(
+        self,
+        *,
+        positions: Ints,
+        labels: Ints,
+        seed: int,
+        classes_per_batch: int,
+        pictures_per_class: int,
+        batches_per_epoch: int | None = None,
+    ) -> None:
+        super().__init__(positions=positions, labels=labels, seed=seed)
+        self.classes_per_batch = _checked("sampler.classes_per_batch", classes_per_batch, 2)
+        self.pictures_per_class = _checked("sampler.pictures_per_class", pictures_per_class, 2)
+        self.table = ClassTable(labels)
+        self.table.require(classes=classes_per_batch, pictures=2, reason="sampler.classes_per_batch asks for it")
+        self.triplets = _grid_triplets(classes_per_batch, pictures_per_class)
+        whole_epoch = max(1, len(positions) // (classes_per_batch * pictures_per_class))
+        self.num_batches = whole_epoch if batches_per_epoch is None else batches_per_epoch
+        _checked("sampler.batches_per_epoch", self.num_batches, 1)
+
+    def __len__(self) -> int:
+        return self.num_batches
+
+    def _draw(self, rng: Rng) -> Sequence[IndexBatch]:
+        return [IndexBatch(self.positions[self._rows(rng)], self.triplets) for _ in range(self.num_batches)]
+
+    def _rows(self, rng: Rng) -> Ints:
+        classes = rng.choice(len(self.table.counts), size=self.classes_per_batch, replace=False)
+        rows = [self.table.draw_distinct(label, self.pictures_per_class, rng) for label in classes]
+        return np.concatenate(rows)
+
+
+class ClassTable:
+    """Rows of every class, for drawing without looking at a picture. Classes without rows are left out."""
+
+    def __init__(self, labels: Ints) -> None:
+        self.classes, self.compact, self.counts = np.unique(labels, return_inverse=True, return_counts=True)
+        self.rows = np.argsort(self.compact, kind="stable")
+        self.starts = np.concatenate([[0], np.cumsum(self.counts)[:-1]])
+        self.rank = np.empty_like(self.rows)
+        self.rank[self.rows] = np.arange(len(labels)) - np.repeat(self.starts, self.counts)
+
+    def require(self, *, classes: int, pictures: int, reason: str) -> None:
+        """Raise ValueError unless there are so many classes, each with so many pictures."""
+        if len(self.counts) < classes:
+            raise ValueError(
+                f"the training split has {len(self.counts)} classes, {classes} are needed: {reason}; lower it or take more"
+            )
+        if self.counts.min() < pictures:
+            label = self.classes[self.counts.argmin()]
+            raise ValueError(
+                f"class number {label} has {self.counts.min()} training picture, every class needs {pictures}: "
+                "a positive is another picture of the same class; add pictures or leave the class out"
+            )
+
+    def draw(self, labels: Ints, rng: Rng) -> Ints:
+        """Draw for compact labels [T] one row [T] of each class."""
+        return self.rows[self.starts[labels] + rng.integers(0, self.counts[labels])]
+
+    def draw_other(self, anchors: Ints, rng: Rng) -> Ints:
+        """Draw for rows [T] another row [T] of the same class."""
+        labels = self.compact[anchors]
+        step = rng.integers(1, self.counts[labels])
+        return self.rows[self.starts[labels] + (self.rank[anchors] + step) % self.counts[labels]]
+
+    def draw_distinct(self, label: int, number: int, rng: Rng) -> Ints:
+        """Draw rows [number] of a compact label, distinct where the class has that many."""
+        start, count = self.starts[label], self.counts[label]
+        return self.rows[start + rng.choice(count, size=number, replace=bool(count < number))]
+
+
+def _triplet_batch(positions_3T: Ints) -> IndexBatch:
+    return IndexBatch(positions_3T.reshape(-1), np.arange(positions_3T.size).reshape(3, -1))
+
+
+def _grid_triplets(classes: int, pictures: int) -> Ints:
+    """For a batch of classes x pictures: [3, T] with the next picture of the class and the next class."""
+    grid = np.arange(classes * pictures).reshape(classes, pictures)
+    return np.stack([grid, np.roll(grid, -1, axis=1), np.roll(grid, -1, axis=0)]).reshape(3, -1)
+
+
+def _checked(name: str, value: int, least: int) -> int:
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be a whole number of at least {least}")
+    return value

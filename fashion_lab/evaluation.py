@@ -1,0 +1,38 @@
+"""Retrieval of a split's pictures in the training pictures: query -> gallery, outside of training."""
+
+import numpy as np
+import torch
+from torch import nn
+
+from fashion_lab.checkpoint import embed
+from fashion_lab.contracts.catalog import Catalog, Ints
+from fashion_lab.data.pixels import PixelStore
+from fashion_lab.metrics.retrieval import retrieval_metrics
+
+
+def gallery_metrics(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> dict[str, float]:
+    """Search every picture of a split among the training pictures, over all and with the query's sender hidden.
+
+    Returns:
+        `gallery/<metric>` and, where the catalog has groups, `gallery/other_senders/<metric>`.
+    """
+    was_training = network.training
+    network.eval()
+    queries, gallery = _readable(catalog, store, split), _readable(catalog, store, "train")
+    vectors = [torch.from_numpy(embed(network, store.pixels[rows])) for rows in (queries, gallery)]
+    network.train(was_training)
+    labels = [torch.from_numpy(catalog.labels[rows]) for rows in (queries, gallery)]
+    scores = retrieval_metrics(vectors[0], labels[0], vectors[1], labels[1])
+    metrics = {f"gallery/{name}": value for name, value in scores.items()}
+    if catalog.groups is not None:
+        groups = [torch.from_numpy(catalog.groups[rows]) for rows in (queries, gallery)]
+        hidden = retrieval_metrics(
+            vectors[0], labels[0], vectors[1], labels[1], query_groups_Q=groups[0], gallery_groups_G=groups[1]
+        )
+        metrics |= {f"gallery/other_senders/{name}": value for name, value in hidden.items()}
+    return metrics
+
+
+def _readable(catalog: Catalog, store: PixelStore, split: str) -> Ints:
+    rows = catalog.splits[split]
+    return np.asarray(rows[store.readable[rows]])

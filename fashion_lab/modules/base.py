@@ -1,0 +1,55 @@
+"""What the modules of both stages share: optimizer and schedule, and a network that can be tuned to the device."""
+
+from collections.abc import Callable, Iterable
+
+import pytorch_lightning as pl
+from pytorch_lightning.utilities.types import OptimizerLRScheduler
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from fashion_lab.modules.schedule import Schedule
+
+OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+
+
+class StageModule(pl.LightningModule):
+    """A network with its optimizer; the subclasses say what a step is.
+
+    Args:
+        network: what is trained; its weights appear in checkpoints under `network.`.
+        optimizer: takes parameters, gives an optimizer.
+        schedule: the learning rate over the run; None keeps it constant.
+    """
+
+    def __init__(
+        self, network: nn.Module, *, optimizer: OptimizerFactory, schedule: Schedule | None
+    ) -> None:
+        super().__init__()
+        self.network = network
+        self.optimizer_factory = optimizer
+        self.schedule = schedule
+        self._loss_sum: Tensor | float = 0.0
+        self._loss_steps = 0
+
+    def configure_optimizers(self) -> OptimizerLRScheduler:
+        optimizer = self.optimizer_factory(p for p in self.parameters() if p.requires_grad)
+        if self.schedule is None:
+            return optimizer
+        trainer = self.trainer
+        scheduler = self.schedule.start(
+            optimizer, steps=int(trainer.estimated_stepping_batches), epochs=trainer.max_epochs or 1
+        )
+        return {
+            "optimizer": optimizer,
+            "lr_scheduler": {"scheduler": scheduler, "interval": self.schedule.interval},
+        }
+
+    def count_loss(self, loss: Tensor) -> Tensor:
+        """Remember a step's loss for the epoch's mean; costs one addition, no synchronisation."""
+        self._loss_sum = self._loss_sum + loss.detach()
+        self._loss_steps += 1
+        return loss
+
+    def on_train_epoch_end(self) -> None:
+        self.log("train/loss", float(self._loss_sum) / max(self._loss_steps, 1))
+        self._loss_sum, self._loss_steps = 0.0, 0

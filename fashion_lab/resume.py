@@ -1,0 +1,91 @@
+"""Continuing an interrupted run: its own config, its last checkpoint, and what may differ from before."""
+
+import fcntl
+import logging
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+
+from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, CheckpointError, read
+from fashion_lab.config import ConfigError
+from fashion_lab.results import RESULT
+
+log = logging.getLogger(__name__)
+
+MAY_CHANGE = ("trainer.accelerator", "trainer.devices", "trainer.log_every_n_steps", "callbacks.progress", "cache", "threads")
+"""What does not change what the run computes (on one machine); all else belongs to the run."""
+
+
+def last_checkpoint(folder: Path) -> Path:
+    """The newest checkpoint of a run that is whole: the last one, or the best where the last is damaged.
+
+    Raises:
+        ConfigError: the run is finished, or has no checkpoint.
+    """
+    if (folder / RESULT).exists():
+        raise ConfigError(f"resume={folder}: the run is finished ({RESULT} is there); start a new one")
+    damaged: CheckpointError | None = None
+    for name in (LAST, BEST):
+        path = folder / FOLDER / name
+        if not path.is_file():
+            continue
+        try:
+            read(path)
+        except CheckpointError as error:
+            log.warning("%s; trying the other checkpoint of the run", error)
+            damaged = error
+        else:
+            return path
+    raise damaged or ConfigError(f"resume={folder}: no {FOLDER}/{LAST}; it stopped before its first epoch ended, start it anew")
+
+
+def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> DictConfig:
+    """The config that the run was started with, moved to its present folder, and what the command line may change.
+
+    Raises:
+        ConfigError: the command line changes what belongs to the run.
+    """
+    record = read(checkpoint)[RECORD]
+    config = _moved(record["config"], record["config"]["folder"], str(folder))
+    cfg = OmegaConf.create(config)
+    for override in overrides:
+        key, _, value = override.lstrip("+~").partition("=")
+        if key == "resume":
+            continue
+        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
+            raise ConfigError(
+                f"{override} cannot change on resume: the run was started with {key}={OmegaConf.select(cfg, key)}; "
+                f"leave it out, or start a new run. What may change: {', '.join(MAY_CHANGE)}"
+            )
+        log.warning("resume: %s was %s, is now %s", key, OmegaConf.select(cfg, key), value)
+        OmegaConf.update(cfg, key, OmegaConf.create(f"x: {value}").x)
+    return cfg
+
+
+def _moved(value: Any, old: str, new: str) -> Any:
+    """The same nested values with the run's folder replaced, wherever it stands in them."""
+    if isinstance(value, dict):
+        return {key: _moved(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_moved(item, old, new) for item in value]
+    return value.replace(old, new, 1) if isinstance(value, str) and value.startswith(old) else value
+
+
+@contextmanager
+def held(folder: Path) -> Iterator[None]:
+    """Hold a run's folder: a second process that wants it gets an error. The hold ends with the process."""
+    folder.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        os.close(descriptor)
+        raise ConfigError(f"{folder} is in use by another training; wait for it, or start a run of its own") from None
+    try:
+        yield
+    finally:
+        os.close(descriptor)
