@@ -66,6 +66,15 @@ def find_data(folder: str, root: str | Path | None) -> Path | None:
     return None
 
 
+def ways_on(folder: str) -> str:
+    """Say what to do where a data set is not there and cannot be fetched."""
+    return (
+        f"Ways on: (1) set data.root or $FASHION_LAB_DATA to the folder that holds {folder}/, "
+        f"(2) go online with data.download=true, "
+        f"(3) take data=synthetic, or data=folder data.root=<your pictures>"
+    )
+
+
 def pictures_in(folder: Path, *, inside: Path) -> tuple[list[str], list[str]]:
     """List a folder's files in order of name: those that end like a picture, and everything else.
 
