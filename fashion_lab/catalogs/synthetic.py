@@ -1,4 +1,4 @@
-"""A catalog that the package draws itself: seven kinds of garment, offline, any number, the same on every machine."""
+"""A catalog that the package draws itself: any number of pictures, offline, the same on every machine."""
 
 import hashlib
 from collections.abc import Callable
@@ -10,12 +10,13 @@ from PIL import Image
 
 from fashion_lab.catalogs.drawing.bottoms import draw_pants, draw_shorts
 from fashion_lab.catalogs.drawing.camera import photograph
+from fashion_lab.catalogs.drawing.dresses import draw_dress
 from fashion_lab.catalogs.drawing.fabric import Fabric
 from fashion_lab.catalogs.drawing.ground import Ground
 from fashion_lab.catalogs.drawing.hats import draw_hat
 from fashion_lab.catalogs.drawing.shoes import draw_shoes
 from fashion_lab.catalogs.drawing.sketch import Sketch
-from fashion_lab.catalogs.drawing.tops import draw_dress, draw_longsleeve, draw_t_shirt
+from fashion_lab.catalogs.drawing.tops import draw_longsleeve, draw_t_shirt
 from fashion_lab.contracts.catalog import Catalog, Ints
 
 VERSION = 1  # of the drawing: raise it with every change that moves a pixel
@@ -54,8 +55,8 @@ KINDS = {
 class SyntheticCatalog(Catalog):
     """Products of seven classes, each photographed several times on different grounds.
 
-    Picture i is view i % views of product i // views. Splits keep products apart; photographers (`groups`) are in
-    all of them. A picture is drawn when it is opened, from the seed and its own numbers alone.
+    Picture i is view i % views of product i // views. Splits keep products apart and share the
+    photographers (`groups`). A picture is drawn when it is opened, from the seed and its own numbers alone.
 
     Args:
         products: garments over all splits; two thirds of them are in train.
@@ -125,17 +126,18 @@ class SyntheticCatalog(Catalog):
 
 
 def products_per_class(products: int) -> Ints:
-    """Share out products by `Kind.share`, [classes]; each class gets FEWEST_PER_CLASS, the largest remainders round up."""
+    """Share out products by `Kind.share`, [classes]; the largest remainders round up."""
     spare = products - FEWEST_PER_CLASS * len(KINDS)
     exact = spare * np.array([kind.share for kind in KINDS.values()])
     counts = np.floor(exact).astype(np.int64)
     left = spare - int(counts.sum())
     counts[np.argsort(counts - exact, kind="stable")[:left]] += 1
-    return counts + FEWEST_PER_CLASS
+    shared: Ints = counts + FEWEST_PER_CLASS
+    return shared
 
 
 def split_products(counts: Ints) -> Ints:
-    """Position in SPLITS of each product, [products]: in each class train first, then validation, then test."""
+    """Position in SPLITS of each product, [products]: in each class train, validation, test in turn."""
     parts = []
     for count in counts.tolist():
         held = max(1, round(count * HELD_OUT))
@@ -151,7 +153,7 @@ def choose_groups(products: int, views: int, seed: int) -> Ints:
     return np.where(rng.random((products, views)) < AT_HOME, home, guest).reshape(-1)
 
 
-def _check(name: str, value: object, low: int, high: int | None, advice: str) -> None:
+def _check(name: str, value: int, low: int, high: int | None, advice: str) -> None:
     """Refuse a setting that is no whole number from low to high."""
     whole = isinstance(value, int) and not isinstance(value, bool)
     if not whole or value < low or (high is not None and value > high):

@@ -1,5 +1,5 @@
 """How the synthetic catalog draws.
 
-sketch: outlines to planes · tops, bottoms, shoes, hats: the cuts · fabric: colours and patterns · ground: floors and
-walls · camera: pose, light and noise · fields: noise and waves that every machine computes alike.
+outlines, sketch: points to planes · bodice, tops, dresses, bottoms, shoes, hats: the cuts · fabric: colours,
+patterns, folds · ground: floors and walls · camera: pose, light, noise · fields: waves and noise.
 """

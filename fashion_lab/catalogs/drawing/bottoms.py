@@ -1,24 +1,13 @@
-"""Cuts of trousers and shorts; see `tops` for the two generators and the units."""
+"""Cuts of trousers and shorts; see `bodice` for generators and units."""
 
 from dataclasses import dataclass
 
 from numpy.random import Generator
 
-from fashion_lab.catalogs.drawing.sketch import (
-    DETAIL,
-    FOLD,
-    INSIDE,
-    SEAM,
-    TRIM,
-    Ink,
-    Point,
-    Sketch,
-    box,
-    curve,
-    mix,
-    rounded,
-)
+from fashion_lab.catalogs.drawing.outlines import Point, box, curve, mix, rounded
+from fashion_lab.catalogs.drawing.sketch import DETAIL, FOLD, INSIDE, SEAM, TRIM, Ink, Sketch
 
+PANTS = ("skinny", "straight", "wide", "flare", "jogger")
 FAR_LEG = Ink(shade=0.94)
 
 
@@ -106,7 +95,7 @@ def draw_pants(cut: Generator, lay: Generator) -> Sketch:
     sketch = Sketch()
     waist, hip = cut.uniform(0.26, 0.34), cut.uniform(0.36, 0.44)
     crotch, spread = -0.95 + cut.uniform(0.5, 0.6), lay.uniform(0.0, 0.16)
-    style = str(cut.choice(["skinny", "straight", "wide", "flare", "jogger"]))
+    style = PANTS[cut.integers(len(PANTS))]
     knee = hip * {"skinny": 0.62, "straight": 0.76, "wide": 0.95, "flare": 0.64, "jogger": 0.78}[style]
     ankle = hip * {"skinny": 0.46, "straight": 0.66, "wide": 0.98, "flare": 0.98, "jogger": 0.46}[style]
     foot_y = cut.uniform(0.84, 0.96)

@@ -57,8 +57,8 @@ def photograph(sketch: Sketch, fabric: Fabric, ground: Ground, lay: Generator, s
 def stand_out(ground: Floats, fabric: Fabric) -> Floats:
     """Brighten or darken a ground [3, H, W] until the cloth differs from it."""
     cloth = luminance(fabric.colours[0])
-    coarse = ground[:, ::8, ::8]
-    below = max(luminance(coarse.mean(axis=(1, 2))), FEWEST_CONTRAST / 2)
+    levels = np.floor(ground[:, ::8, ::8] * 255)  # whole numbers: their sum is the same in any order
+    below = max(luminance(levels.mean(axis=(1, 2)) / 255), FEWEST_CONTRAST / 2)
     if abs(below - cloth) >= FEWEST_CONTRAST:
         return ground
     wanted = cloth + math.copysign(FEWEST_CONTRAST, 0.5 - cloth)
@@ -76,10 +76,9 @@ def expose(scene: Floats, ground: Ground, lay: Generator) -> Image.Image:
     light = (1 + across[None, :] + down[:, None]) * brightness
     warmth = 0.1 * ground.warmth + cast
     tint = np.array([1 + warmth, 1, 1 - warmth], dtype=np.float32)[:, None, None]
+    radius = lay.uniform(0.003, 0.008) * size if lay.random() < BLURRED else 0.0
     grains = lay.integers(0, 256, (size, size), dtype=np.uint8).astype(np.float32) - 127.5
     levels = scene * (light * 255) * tint + 2 * noise * grains + 0.5
     pixels = np.clip(levels, 0, 255).astype(np.uint8).transpose(1, 2, 0)
     picture = Image.fromarray(np.ascontiguousarray(pixels))
-    if lay.random() < BLURRED:
-        picture = picture.filter(ImageFilter.BoxBlur(lay.uniform(0.003, 0.008) * size))
-    return picture
+    return picture.filter(ImageFilter.BoxBlur(radius)) if radius > 0 else picture

@@ -28,6 +28,7 @@ COLOURS = {
 KINDS = ("wall", "planks", "sheet", "carpet", "tiles", "room")
 TURNS = ((1.0, 0.0), (0.0, 1.0), (0.8, 0.6), (0.6, -0.8), (0.96, 0.28))  # cosines and sines
 GOLDEN = 0.381966  # multiples of the golden section: neighbouring boards never have the same tone
+TUFTS = 64  # of a carpet, across the picture
 MOTTLE_CELLS = 5  # stains and shadows of a fifth of the picture
 
 
@@ -81,22 +82,23 @@ class Ground:
             return colour * (tone + self.grain * self._texture(x, y, lay))
         tilt = 0.06 * (line - 0.5)
         floor = ramp(line[:, None] - horizon + tilt[None, :], size)
-        return (colour + floor * (self.other[:, None, None] - colour)) * tone
+        room: Floats = (colour + floor * (self.other[:, None, None] - colour)) * tone
+        return room
 
-    def _texture(self, x: Floats, y: Floats, lay: Generator) -> Floats | float:
+    def _texture(self, x: Floats, y: Floats, lay: Generator) -> Floats:
         """Brightness to add, [H, W]; its strengths and lengths were set by eye."""
         size = len(x)
         if self.kind == "planks":
-            board = np.floor(y * 5)
-            tone = wave(board * GOLDEN)
-            fibres = wave(x * 1.5 + y * 27 + tone)
-            return 0.12 * tone + 0.05 * fibres - 0.33 * ramp(0.04 - y * 5 + board, size / 10)
+            rows = y * 5
+            tone = wave(np.floor(rows) * GOLDEN)
+            wood: Floats = 0.12 * tone + 0.05 * wave(x * 1.5 + y * 27 + tone)
+            return wood - 0.33 * ramp(0.04 - fraction(rows), size / 10)
         if self.kind == "sheet":
             crease = wave(x * 1.3 + 0.33 * wave(y))
             return 0.11 * crease + 0.07 * wave(y * 2 + x * 0.8 + 0.02 * crease)
         if self.kind == "carpet":
-            return 0.16 * mottle(lay, size // 2, size)
+            return 0.16 * mottle(lay, TUFTS, size)
         if self.kind == "tiles":
-            joints = np.minimum(fraction(x * 3), fraction(y * 3))
+            joints: Floats = np.minimum(fraction(x * 3), fraction(y * 3))
             return -0.22 * ramp(0.05 - joints, size / 10)
-        return 0.0
+        return np.zeros_like(x)

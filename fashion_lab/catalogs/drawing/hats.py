@@ -1,23 +1,11 @@
-"""Hats: caps, beanies, sun hats, bucket hats and fedoras; see `tops` for generators and units."""
-
-from collections.abc import Callable
+"""Hats: caps, beanies, sun hats, bucket hats and fedoras; see `bodice` for generators and units."""
 
 from numpy.random import Generator
 
-from fashion_lab.catalogs.drawing.sketch import (
-    DETAIL,
-    FOLD,
-    INSIDE,
-    SEAM,
-    TRIM,
-    Ink,
-    Sketch,
-    curve,
-    ellipse,
-    mix,
-    rounded,
-    whole,
-)
+from fashion_lab.catalogs.drawing.outlines import curve, ellipse, mix, rounded, whole
+from fashion_lab.catalogs.drawing.sketch import DETAIL, FOLD, INSIDE, SEAM, TRIM, Ink, Sketch
+
+STYLES = ("cap", "beanie", "sun", "fedora", "bucket")
 
 
 def draw_cap(cut: Generator, sketch: Sketch) -> None:
@@ -44,49 +32,21 @@ def draw_beanie(cut: Generator, sketch: Sketch) -> None:
     """A knitted cap with a turned-up edge, perhaps with a pompom."""
     half, tall, fold = cut.uniform(0.52, 0.64), cut.uniform(0.62, 0.86), cut.uniform(0.2, 0.32)
     if cut.random() < 0.5:
-        sketch.area(ellipse((0.0, 0.22 - tall - 0.14), 0.19, 0.17), TRIM)
-    sketch.area(
-        rounded(
-            whole(
-                [
-                    (0.0, 0.2 - tall),
-                    (half * 0.6, 0.22 - tall),
-                    (half, -0.15),
-                    (half, 0.3),
-                    (half, 0.3),
-                    (0.0, 0.34),
-                ]
-            )
-        )
-    )
-    for step in (-3, -2, -1, 0, 1, 2, 3):
+        sketch.area(ellipse((0.0, 0.08 - tall), 0.19, 0.17), TRIM)
+    crown = [(0.0, 0.2 - tall), (half * 0.6, 0.22 - tall), (half, -0.15), (half, 0.3), (half, 0.3)]
+    sketch.area(rounded(whole([*crown, (0.0, 0.34)])))
+    for step in range(-3, 4):
         x = half * step / 3.6
         sketch.line(curve((x * 0.5, 0.3 - tall), (x, -0.1), (x, 0.3)), FOLD, width=0.022)
     edge = TRIM if cut.random() < 0.4 else Ink(shade=0.92)
-    top, wide = 0.26, half + 0.04
-    sketch.area(
-        rounded(
-            [
-                (-wide, top),
-                (0.0, top + 0.05),
-                (wide, top),
-                (wide, top),
-                (wide, top + fold),
-                (wide, top + fold),
-                (0.0, top + fold + 0.06),
-                (-wide, top + fold),
-                (-wide, top + fold),
-                (-wide, top),
-            ]
-        ),
-        edge,
-    )
+    top, low, wide = 0.26, 0.26 + fold, half + 0.04
+    side = [(wide, top), (wide, top), (wide, low), (wide, low)]
+    sketch.area(rounded(whole([(0.0, top + 0.05), *side, (0.0, low + 0.06)])), edge)
     for step in range(-6, 7):
         x = wide * step / 6.6
-        sketch.line([(x, top + 0.05), (x, top + fold)], Ink(shade=0.8, trim=edge.trim), width=0.016)
-    sketch.line(
-        curve((wide, top), (0.0, top + 0.1), (-wide, top)), Ink(shade=0.65, trim=edge.trim), width=0.02
-    )
+        sketch.line([(x, top + 0.05), (x, low)], Ink(shade=0.8, trim=edge.trim), width=0.016)
+    rim = curve((wide, top), (0.0, top + 0.1), (-wide, top))
+    sketch.line(rim, Ink(shade=0.65, trim=edge.trim), width=0.02)
 
 
 def draw_brimmed(cut: Generator, sketch: Sketch, *, wide: float, dent: bool) -> None:
@@ -149,14 +109,16 @@ def draw_bucket(cut: Generator, sketch: Sketch) -> None:
 
 
 def draw_hat(cut: Generator, lay: Generator) -> Sketch:
-    """Any of the five; a view may tilt it a little by pushing it off the middle."""
-    sketch = Sketch(corner=(lay.uniform(-0.05, 0.05), 0.1))
-    styles: dict[str, Callable[[], None]] = {
-        "cap": lambda: draw_cap(cut, sketch),
-        "beanie": lambda: draw_beanie(cut, sketch),
-        "sun": lambda: draw_brimmed(cut, sketch, wide=cut.uniform(0.8, 0.95), dent=False),
-        "fedora": lambda: draw_brimmed(cut, sketch, wide=cut.uniform(0.68, 0.8), dent=True),
-        "bucket": lambda: draw_bucket(cut, sketch),
-    }
-    styles[str(cut.choice(list(styles)))]()
+    """Any of the five."""
+    sketch, style = Sketch(), STYLES[cut.integers(len(STYLES))]
+    if style == "cap":
+        draw_cap(cut, sketch)
+    elif style == "beanie":
+        draw_beanie(cut, sketch)
+    elif style == "sun":
+        draw_brimmed(cut, sketch, wide=cut.uniform(0.8, 0.95), dent=False)
+    elif style == "fedora":
+        draw_brimmed(cut, sketch, wide=cut.uniform(0.68, 0.8), dent=True)
+    else:
+        draw_bucket(cut, sketch)
     return sketch

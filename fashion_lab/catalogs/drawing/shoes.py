@@ -1,9 +1,10 @@
-"""Shoes: one from the side, a pair from the side, or a pair from above; see `tops` for generators and units."""
+"""Shoes, singly or in pairs, from the side or from above; see `bodice` for generators and units."""
 
 from collections.abc import Callable
 
 from numpy.random import Generator
 
+from fashion_lab.catalogs.drawing.outlines import box, curve, ellipse, mix, rounded
 from fashion_lab.catalogs.drawing.sketch import (
     CLOTH,
     DETAIL,
@@ -14,13 +15,11 @@ from fashion_lab.catalogs.drawing.sketch import (
     TRIM_SEAM,
     Ink,
     Sketch,
-    box,
-    curve,
-    ellipse,
-    mix,
-    rounded,
 )
 
+STYLES = ("sneaker", "sneaker", "high", "boot", "pump")
+FROM_ABOVE = 0.17  # share of products shown as a pair from above
+IN_PAIRS = 0.6  # share of side views that show both shoes
 DARK_TRIM = Ink(shade=0.8, trim=1.0)
 
 
@@ -118,31 +117,32 @@ def draw_from_above(sketch: Sketch, laces: int, strap: float) -> None:
         sketch.area(box(-0.22, strap, 0.22, strap + 0.09), TRIM)
 
 
-def draw_shoes(cut: Generator, lay: Generator) -> Sketch:
-    """Sneakers, boots, pumps and flats, singly or in pairs; views differ in how the pair is put down."""
-    sketch = Sketch()
-    style = str(cut.choice(["sneaker", "sneaker", "high", "boot", "pump", "above"]))
+def draw_style(cut: Generator) -> Callable[[Sketch], None]:
+    """Choose a shoe, to be put down once or twice."""
     height, sole, stripes = cut.uniform(-0.3, -0.2), cut.uniform(0.1, 0.2), int(cut.integers(4))
-    heel, laces, strap = cut.uniform(0.1, 0.24), int(cut.choice([0, 3, 4])), cut.uniform(-0.35, -0.15)
-    if style == "above":
+    heel = cut.uniform(0.1, 0.24)
+    style = STYLES[cut.integers(len(STYLES))]
+    if style == "boot":
+        return lambda sketch: draw_boot(sketch, height - 0.55, heel)
+    if style == "pump":
+        return lambda sketch: draw_pump(sketch, heel)
+    collar = height - 0.36 if style == "high" else height
+    return lambda sketch: draw_sneaker(sketch, collar, sole, stripes)
+
+
+def draw_shoes(cut: Generator, lay: Generator) -> Sketch:
+    """Sneakers, boots, pumps and flats; views differ in how the pair is put down, or show one shoe only."""
+    sketch = Sketch()
+    if cut.random() < FROM_ABOVE:
+        laces, strap = (0, 3, 4)[cut.integers(3)], cut.uniform(-0.35, -0.15)
         for side in (-1, 1):
-            sketch.corner = (side * lay.uniform(0.3, 0.42), lay.uniform(-0.12, 0.12))
-            sketch.zoom = 0.86
+            sketch.corner = (side * lay.uniform(0.34, 0.48), lay.uniform(-0.12, 0.12))
             draw_from_above(sketch, laces, strap)
         return sketch
-    draw: dict[str, Callable[[], None]] = {
-        "sneaker": lambda: draw_sneaker(sketch, height, sole, stripes),
-        "high": lambda: draw_sneaker(sketch, height - 0.36, sole, stripes),
-        "boot": lambda: draw_boot(sketch, height - 0.55, heel),
-        "pump": lambda: draw_pump(sketch, heel),
-    }
-    shift = 0.12 if style in ("high", "boot") else -0.1
-    if lay.random() < 0.6:
-        sketch.zoom, sketch.corner = 0.82, (lay.uniform(-0.18, 0.1), shift - lay.uniform(0.2, 0.38))
-        draw[style]()
-        sketch.corner = (lay.uniform(-0.08, 0.16), shift + lay.uniform(0.14, 0.28))
-        draw[style]()
-        return sketch
-    sketch.corner = (0.0, shift)
-    draw[style]()
+    draw = draw_style(cut)
+    if lay.random() < IN_PAIRS:
+        sketch.corner = (lay.uniform(-0.22, 0.12), -lay.uniform(0.42, 0.78))
+        draw(sketch)
+        sketch.corner = (0.0, 0.0)
+    draw(sketch)
     return sketch

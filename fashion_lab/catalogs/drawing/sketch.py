@@ -1,30 +1,27 @@
 """Flat drawings: filled outlines and lines in garment units, rasterised into four planes.
 
-Garment units: x to the right, y down, both in [-1, 1] for a garment that fills the picture. Shapes: P points,
-H and W pixels.
+Shapes: P points, H and W pixels (always a square). Garment units: x to the right, y down.
 """
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
-from functools import cache
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
-Point = tuple[float, float]
-Points = Sequence[Point]
-Floats = NDArray[np.float32]
+from fashion_lab.catalogs.drawing.outlines import Point, Points, flipped
+
+Floats: TypeAlias = NDArray[np.floating[Any]]  # planes are float32, points float64
 
 SUPERSAMPLE = 2  # drawn at twice the size and averaged: clean edges for a tenth of a millisecond
 SHADE_UNIT = 150  # the byte that stands for "neither darker nor lighter"; leaves room up to 1.7
-CIRCLE_POINTS = 20  # no corner is seen on a circle as wide as the picture at 128 pixels
 
 
 @dataclass(frozen=True)
 class Ink:
-    """What a shape is made of: how bright, and how much of the trim and of the detail colour it takes (0 to 1)."""
+    """What a shape is made of: how bright, and how much trim and detail colour it takes, from 0 to 1."""
 
     shade: float = 1.0
     trim: float = 0.0
@@ -50,7 +47,7 @@ class Pose:
 
     Attributes:
         matrix: rows of the 2x2 part: rotation, shear, scale, flip.
-        offset: where the garment's middle lies.
+        offset: where the garment's origin lies.
     """
 
     matrix: tuple[Point, Point]
@@ -61,7 +58,7 @@ class Pose:
         (a, b), (c, d) = self.matrix
         return math.sqrt(abs(a * d - b * c))
 
-    def to_frame(self, points: NDArray[np.float64]) -> NDArray[np.float64]:
+    def to_frame(self, points: Floats) -> Floats:
         """Garment [P, 2] to frame [P, 2]; element by element, so that every machine rounds alike."""
         (a, b), (c, d) = self.matrix
         x, y = points[:, 0], points[:, 1]
@@ -74,8 +71,8 @@ class Pose:
         centres = (np.arange(size) + 0.5) * (2 / size) - 1
         x, y = centres - self.offset[0], centres - self.offset[1]
         across = (d * inverse * x)[None, :] - (b * inverse * y)[:, None]
-        along = (a * inverse * y)[:, None] - (c * inverse * x)[None, :]
-        return across.astype(np.float32), along.astype(np.float32)
+        down = (a * inverse * y)[:, None] - (c * inverse * x)[None, :]
+        return across.astype(np.float32), down.astype(np.float32)
 
 
 @dataclass
@@ -83,7 +80,7 @@ class Sketch:
     """Shapes in drawing order: later ones lie on top.
 
     Attributes:
-        corner: added to every point, after `zoom`: lets one drawing hold the same thing twice (a pair of shoes).
+        corner: added to every point, after `zoom`: one drawing can hold the same thing twice, as a pair.
         zoom: multiplies every point and line width.
         shapes: points, ink, and a line's width in garment units (0: a filled outline).
     """
@@ -110,9 +107,6 @@ class Sketch:
         self.line(points, ink, width)
         self.line(flipped(points), ink, width)
 
-    def _placed(self, points: Points) -> list[Point]:
-        return [(self.corner[0] + self.zoom * x, self.corner[1] + self.zoom * y) for x, y in points]
-
     def bounds(self) -> tuple[float, float, float, float]:
         """Left, top, right and bottom of everything drawn."""
         xs, ys = zip(*(point for points, _, _ in self.shapes for point in points), strict=True)
@@ -124,62 +118,16 @@ class Sketch:
         # CMYK is Pillow's only mode of four plain bytes: RGBA would be averaged with its alpha.
         image = Image.new("CMYK", (fine, fine), (0, SHADE_UNIT, 0, 0))
         pen = ImageDraw.Draw(image)
-        ends = np.cumsum([len(points) for points, _, _ in self.shapes])
         everything = np.array([point for points, _, _ in self.shapes for point in points])
-        pixels = ((pose.to_frame(everything) + 1) * (fine / 2)).tolist()
-        unit = pose.scale() * fine / 2
-        for end, (points, ink, width) in zip(ends, self.shapes, strict=True):
-            where = [tuple(point) for point in pixels[end - len(points) : end]]
+        pixels = iter(map(tuple, ((pose.to_frame(everything) + 1) * (fine / 2)).tolist()))
+        for points, ink, width in self.shapes:
+            where = [next(pixels) for _ in points]
             if width > 0:
-                pen.line(where, fill=ink.levels(), width=max(1, round(width * unit)))
+                pen.line(where, fill=ink.levels(), width=max(1, round(width * pose.scale() * fine / 2)))
             else:
                 pen.polygon(where, fill=ink.levels())
         bands = np.ascontiguousarray(np.asarray(image.reduce(SUPERSAMPLE)).transpose(2, 0, 1))
         return bands / np.array([255, SHADE_UNIT, 255, 255], dtype=np.float32)[:, None, None]
 
-
-def flipped(points: Points) -> list[Point]:
-    """Mirror left and right."""
-    return [(-x, y) for x, y in points]
-
-
-def whole(right: Points) -> list[Point]:
-    """Close the right half of a symmetric outline, given from top to bottom, with its mirror image."""
-    return [*right, *flipped(right)[::-1]]
-
-
-def mix(start: Point, end: Point, share: float) -> Point:
-    """The point that lies `share` of the way from start to end."""
-    return start[0] + share * (end[0] - start[0]), start[1] + share * (end[1] - start[1])
-
-
-def rounded(points: Points, rounds: int = 2) -> list[Point]:
-    """Cut the corners of a closed outline (Chaikin 1974); a point given twice in a row stays a corner."""
-    for _ in range(rounds):
-        cut: list[Point] = []
-        for start, end in zip(points, [*points[1:], points[0]], strict=True):
-            cut += [start, end] if start == end else [mix(start, end, 0.25), mix(start, end, 0.75)]
-        points = cut
-    return list(points)
-
-
-def curve(start: Point, control: Point, end: Point, steps: int = 7) -> list[Point]:
-    """Points of a quadratic Bezier curve, both ends included."""
-    shares = [step / (steps - 1) for step in range(steps)]
-    return [mix(mix(start, control, t), mix(control, end, t), t) for t in shares]
-
-
-@cache
-def _unit_circle() -> tuple[Point, ...]:
-    turns = (2 * math.pi * step / CIRCLE_POINTS for step in range(CIRCLE_POINTS))
-    return tuple((math.cos(turn), math.sin(turn)) for turn in turns)
-
-
-def ellipse(centre: Point, radius_x: float, radius_y: float) -> list[Point]:
-    """Points of an upright ellipse, clockwise from its right end."""
-    return [(centre[0] + radius_x * x, centre[1] + radius_y * y) for x, y in _unit_circle()]
-
-
-def box(left: float, top: float, right: float, bottom: float) -> list[Point]:
-    """Corners of a rectangle."""
-    return [(left, top), (right, top), (right, bottom), (left, bottom)]
+    def _placed(self, points: Points) -> list[Point]:
+        return [(self.corner[0] + self.zoom * x, self.corner[1] + self.zoom * y) for x, y in points]
