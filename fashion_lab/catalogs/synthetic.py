@@ -24,10 +24,7 @@ PHOTOGRAPHERS = 40  # assumption: few enough that each is met in every split of 
 AT_HOME = 0.6  # share of views taken by the product's own photographer (assumption)
 HELD_OUT = 1 / 6  # share of a class's products in validation, and as much in test
 FEWEST_PER_CLASS = 3  # one product for each split
-SIZES = (
-    32,
-    1024,
-)  # smaller, nothing is left of a button; larger, noise and edges no longer look like a photo
+SIZES = (32, 1024)  # below, nothing is left of a button; above, edges and noise look drawn
 ON_GROUPS, ON_CUT, ON_GROUND, ON_VIEW = range(4)  # what a random stream is for: keeps the streams apart
 SPLITS = ("train", "validation", "test")
 
