@@ -20,7 +20,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError
-from safetensors.numpy import load_file, save_file
+from safetensors.numpy import load_file, save
 
 from fashion_lab import __version__
 from fashion_lab.index_folder import Manifest, publish, read
@@ -126,7 +126,7 @@ class Gallery:
         return read(Path(folder), cls._use, sizes_only=(PICTURES,))
 
     def _fill(self, data: Path) -> Manifest:
-        save_file({"vectors": np.ascontiguousarray(self.vectors_ND)}, data / VECTORS)
+        (data / VECTORS).write_bytes(save({"vectors": np.ascontiguousarray(self.vectors_ND)}))
         lines = "".join(json.dumps(item.record()) + "\n" for item in self.items)
         (data / ITEMS).write_text(lines, encoding="utf-8")
         with (data / PICTURES).open("wb") as file:

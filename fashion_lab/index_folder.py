@@ -42,6 +42,7 @@ def publish(folder: Path, fill: Callable[[Path], Manifest]) -> None:
         IndexFolderError: the folder holds something else, another process writes there, or the disk refuses.
     """
     with _told(folder), _only_writer(folder):
+        _sweep(folder)
         data = folder / f"data-{uuid.uuid4().hex[:12]}"
         data.mkdir()
         try:
@@ -55,9 +56,7 @@ def publish(folder: Path, fill: Callable[[Path], Manifest]) -> None:
         except BaseException:
             shutil.rmtree(data, ignore_errors=True)
             raise
-        for leftover in folder.glob("data-*"):
-            if leftover != data:
-                shutil.rmtree(leftover, ignore_errors=True)
+        _sweep(folder)
 
 
 def read(folder: Path, use: Callable[[Path, Manifest], T], *, sizes_only: Container[str] = ()) -> T:
@@ -148,6 +147,17 @@ def _only_writer(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(descriptor)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what is not in force; nothing where that cannot be told."""
+    try:
+        in_force = _read_manifest(folder)["data"] if (folder / MANIFEST).exists() else None
+    except IndexFolderError:
+        return
+    for leftover in folder.glob("data-*"):
+        if leftover.name != in_force:
+            shutil.rmtree(leftover, ignore_errors=True)
 
 
 def _vouch(path: Path, *, hashed: bool = True) -> dict[str, Any]:

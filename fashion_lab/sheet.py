@@ -1,4 +1,4 @@
-"""A contact sheet: each query on the left, its hits to the right, nearest first. Pictures in, a picture out."""
+"""A contact sheet: queries on the left, their hits to the right, nearest first. Pictures in, picture out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,12 +8,12 @@ from PIL import Image, ImageDraw, ImageFont
 
 Colour = tuple[int, int, int]
 
-PICTURE = 208  # side of a picture's field; this and all lengths below are pixels
+PICTURE = 224  # side of a picture's field; this and all lengths below are pixels
 PADDING, GAP, MARGIN = 12, 16, 32
 RADIUS = 12
 CAPTION = 58
 TITLE, TEXT, SMALL = 26, 17, 14
-SMOOTH = 4  # shapes are drawn this much larger and scaled down: Pillow's edges are jagged otherwise
+SMOOTH = 4  # shapes are drawn this much larger and scaled down: Pillow's own edges are jagged
 
 PAPER: Colour = (243, 243, 240)
 CARD: Colour = (255, 255, 255)
@@ -30,14 +30,14 @@ class Card:
     """A picture with two lines below it.
 
     Attributes:
-        image: any size and mode; None shows that the picture is gone.
+        image: any size; fitted as a whole.
         title: the first line, dark.
         detail: the second line, quiet.
         badge: a few letters in the corner, such as a rank.
         verdict: a coloured mark for right or wrong; None where nobody knows.
     """
 
-    image: Image.Image | None
+    image: Image.Image
     title: str
     detail: str = ""
     badge: str = ""
@@ -91,13 +91,8 @@ def _place(sheet: Image.Image, card: Card, x: int, y: int, *, frame: Colour) -> 
         _badge(sheet, card.badge, x + PADDING + 8, y + PADDING + 8, ACCENT if frame == ACCENT else INK)
 
 
-def _picture(sheet: Image.Image, image: Image.Image | None, x: int, y: int) -> None:
-    """Fit a whole picture into its field, small ones enlarged; grey with a word where it is gone."""
-    if image is None:
-        _round(sheet, (x, y, PICTURE, PICTURE), RADIUS // 2, PAPER)
-        middle = (x + PICTURE // 2, y + PICTURE // 2)
-        ImageDraw.Draw(sheet).text(middle, "picture is gone", QUIET, _font(SMALL), anchor="mm")
-        return
+def _picture(sheet: Image.Image, image: Image.Image, x: int, y: int) -> None:
+    """Fit a whole picture into its field, small ones enlarged."""
     scale = PICTURE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
     fitted = image.convert("RGB").resize(size, Image.Resampling.LANCZOS)
@@ -108,6 +103,7 @@ def _picture(sheet: Image.Image, image: Image.Image | None, x: int, y: int) -> N
 def _badge(sheet: Image.Image, text: str, x: int, y: int, colour: Colour) -> None:
     """Write a few white letters on a pill."""
     width = max(24, round(_font(SMALL).getlength(text)) + 16)
+    _round(sheet, (x - 1, y - 1, width + 2, 26), 13, CARD)  # a ring, to be seen on a dark picture
     _round(sheet, (x, y, width, 24), 12, colour)
     ImageDraw.Draw(sheet).text((x + width / 2, y + 12), text, CARD, _font(SMALL), anchor="mm")
 
@@ -146,7 +142,7 @@ def _font(size: int) -> ImageFont.FreeTypeFont | ImageFont.ImageFont:
 
 
 def _clip(text: str, size: int, room: float) -> str:
-    """Shorten a line to the room it has. What the font cannot show, line breaks too, becomes a question mark."""
+    """Shorten a line to its room; line breaks and the like become question marks."""
     text = "".join(letter if letter.isprintable() else "?" for letter in text)
     if _font(size).getlength(text) <= room:
         return text

@@ -10,10 +10,10 @@ Q queries, N items, D embedding, S side in pixels.
 """
 
 import difflib
-from collections.abc import Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Protocol, Self, TypeAlias, overload
+from typing import Any, Protocol, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,7 +68,7 @@ class VisualSearch:
         if encoder.fingerprint != made_with:
             raise ValueError(
                 f"the index was made by the encoder {made_with[:16]} ({gallery.source.run}), this one is "
-                f"{encoder.fingerprint[:16]}: their distances mean nothing to each other; search with ckpt= the run "
+                f"{encoder.fingerprint[:16]}: their distances mean nothing to each other; give ckpt= the run "
                 "that made the index, or make the index again with this one"
             )
         self.gallery, self.encoder = gallery, encoder
@@ -105,23 +105,17 @@ class VisualSearch:
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
         return cls(gallery, load_encoder(run, trusted=trusted), index)
 
-    @overload
-    def search(self, pictures: Picture, k: int = 5) -> list[Hit]: ...
-    @overload
-    def search(self, pictures: Sequence[Picture], k: int = 5) -> list[list[Hit]]: ...
-    def search(self, pictures: Picture | Sequence[Picture], k: int = 5) -> list[Hit] | list[list[Hit]]:
-        """Find the k items nearest to a picture, or to each of several; all items where there are fewer.
-
-        Args:
-            pictures: a file or a PIL image, or several.
-            k: hits for each.
+    def search(self, picture: Picture, k: int = 5) -> list[Hit]:
+        """Find the k items nearest to a picture (all items where there are fewer), nearest first.
 
         Raises:
-            PictureError: a picture that cannot be read.
+            PictureError: the picture cannot be read.
             ValueError: k < 1.
         """
-        if isinstance(pictures, (str, Path, Image.Image)):
-            return self.nearest(self.encode([self.prepare(pictures)]), k)[0]
+        return self.search_all([picture], k)[0]
+
+    def search_all(self, pictures: Iterable[Picture], k: int = 5) -> list[list[Hit]]:
+        """Find the k items nearest to each of several pictures, embedded together."""
         return self.nearest(self.encode([self.prepare(picture) for picture in pictures]), k)
 
     def more_like(self, item_id: str, k: int = 5) -> list[Hit]:
@@ -133,7 +127,7 @@ class VisualSearch:
         own = self.position(item_id)
         found = self.nearest(self.gallery.vectors_ND[[own]], k + 1 if k > 0 else k)[0]
         others = [hit for hit in found if hit.position != own][:k]
-        return [Hit(**{**_values(hit), "rank": rank}) for rank, hit in enumerate(others, 1)]
+        return [replace(hit, rank=rank) for rank, hit in enumerate(others, 1)]
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode a picture as in training: uint8 [3, S, S]. A PIL image stays as it is."""
@@ -170,5 +164,5 @@ class VisualSearch:
         return Hit(**_values(self.gallery.items[position]), rank=rank, distance=distance, position=position)
 
 
-def _values(item: Item) -> dict[str, object]:
+def _values(item: Item) -> dict[str, Any]:
     return {field.name: getattr(item, field.name) for field in fields(item)}
