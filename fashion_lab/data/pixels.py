@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_lab.contracts.catalog import Catalog
-from fashion_lab.data.decoding import cores, decoded
+from fashion_lab.data.decoding import decoded, threads_for
 from fashion_lab.folders import cache_folder, flush, locked, whole
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
 
@@ -52,7 +52,7 @@ class PixelStore:
             catalog: gives the pictures.
             spec: their size and fit.
             cache: root of the cache, by default `folders.cache_folder()`.
-            workers: threads that decode, by default one a core; the bytes do not depend on it.
+            workers: threads that decode, by default `decoding.threads_for`; the bytes do not depend on it.
 
         Raises:
             ValueError: no pictures; unreadable ones in a strict catalog; more than half of them unreadable.
@@ -67,7 +67,7 @@ class PixelStore:
         store = _read(folder, shape)
         if store is None:
             with locked(folder):
-                store = _read(folder, shape) or _build(folder, catalog, spec, workers or cores())
+                store = _read(folder, shape) or _build(folder, catalog, spec, workers or threads_for(catalog))
         _complain(store, catalog)
         return store
 

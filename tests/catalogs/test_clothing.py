@@ -22,7 +22,7 @@ real = pytest.mark.skipif(REAL is None, reason="needs the real pictures: set FAS
 
 
 def write(root, splits=("train", "validation"), senders=True):
-    """Ten classes of 12, 2 and 1 pictures; picture i of train is from sender i % 4, the others are unknown."""
+    """Ten classes of 12, 2 and 1 pictures; picture i of train is from sender i % 4, the rest are unknown."""
     lines = ["image,sender_id,label,kids"]
     for split in splits:
         for class_ in CLASSES:

@@ -17,7 +17,7 @@ from PIL import Image
 
 import fashion_lab
 from fashion_lab.contracts.catalog import Catalog
-from fashion_lab.data.decoding import decoded
+from fashion_lab.data.decoding import decoded, threads_for
 from fashion_lab.data.pixels import PixelStore, store_key
 from fashion_lab.pictures import PictureError, PixelSpec
 
@@ -66,6 +66,13 @@ def test_every_picture_is_at_its_position(tmp_path):
         assert np.array_equal(store.pixels[position], SPEC.pixels(catalog.open(position)))
     assert store.readable.all()
     assert store.broken == {}
+
+
+def test_drawn_pictures_get_one_thread_and_files_one_a_core(monkeypatch):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda process: {0, 1, 2}, raising=False)
+    drawn, filed = Toy(), Toy()
+    filed.path = lambda position: Path(f"{position}.png")
+    assert (threads_for(drawn), threads_for(filed)) == (1, 3)
 
 
 def test_workers_do_not_matter(tmp_path):
