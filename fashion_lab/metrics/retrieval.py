@@ -65,11 +65,9 @@ def retrieval_metrics(
     """
     _check_embeddings(queries_QD, query_labels_Q, "query")
     _check_embeddings(gallery_GD, gallery_labels_G, "gallery")
-    if queries_QD.shape[1] != gallery_GD.shape[1]:
-        raise ValueError(
-            f"queries have {queries_QD.shape[1]} dimensions and the gallery {gallery_GD.shape[1]}: "
-            "embed both with the same encoder"
-        )
+    ours, theirs = queries_QD.shape[1], gallery_GD.shape[1]
+    if ours != theirs:
+        raise ValueError(f"queries have {ours} dimensions, the gallery {theirs}: use one encoder for both")
     if (query_groups_Q is None) != (gallery_groups_G is None):
         raise ValueError("groups came for one of queries and gallery: give both, or neither to hide nothing")
     if own_position_Q is None:
@@ -84,10 +82,8 @@ def retrieval_metrics(
         relevant_QG = (query_labels_Q[part, None] == gallery_labels_G) & ~hidden_QG
         chunks.append(score_queries(distances(queries_QD[part], gallery_GD), relevant_QG, hidden_QG).cpu())
     scores_Q4 = torch.cat(chunks)
-    return {
-        **dict(zip(KEYS, scores_Q4.mean(dim=0).tolist(), strict=True)),
-        "num_queries": float(len(scores_Q4)),
-    }
+    means = dict(zip(KEYS, scores_Q4.mean(dim=0).tolist(), strict=True))
+    return {**means, "num_queries": float(len(scores_Q4))}
 
 
 def leave_one_out(
@@ -184,9 +180,8 @@ class RetrievalMetrics(Metric):
     labels: list[Tensor]
     groups: list[Tensor]
 
-    def __init__(self, *, pairs_at_once: int = PAIRS_AT_ONCE) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self.pairs_at_once = pairs_at_once
         for state in ("embeddings", "labels", "groups"):
             self.add_state(state, default=[], dist_reduce_fx="cat")
 
@@ -204,8 +199,8 @@ class RetrievalMetrics(Metric):
         if not len(self.embeddings):
             raise ValueError("no embeddings to score: call update() before compute()")
         items = dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
-        scores = leave_one_out(*items, pairs_at_once=self.pairs_at_once)
+        scores = leave_one_out(*items)
         if len(self.groups):
-            hidden = leave_one_out(*items, dim_zero_cat(self.groups), pairs_at_once=self.pairs_at_once)
+            hidden = leave_one_out(*items, dim_zero_cat(self.groups))
             scores |= {f"other_senders/{key}": score for key, score in hidden.items()}
         return {key: torch.tensor(score, device=self.device) for key, score in scores.items()}

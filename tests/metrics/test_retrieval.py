@@ -182,7 +182,7 @@ def test_what_cannot_be_ranked_is_refused(value):
 
 def test_shapes_that_do_not_fit_are_refused():
     embeddings, labels, groups = items()
-    with pytest.raises(ValueError, match="7 dimensions and the gallery 6"):
+    with pytest.raises(ValueError, match="7 dimensions, the gallery 6"):
         retrieval_metrics(embeddings, labels, embeddings[:, :6], labels)
     with pytest.raises(ValueError, match="labels have shape"):
         leave_one_out(embeddings, labels[:5])
