@@ -86,7 +86,6 @@ class Training:
         self.data = CatalogData(self.catalog, self.store, sampler=sampler, augment=augment)
         self.module = self._module()
         plain: Any = OmegaConf.to_container(self.cfg, resolve=True)
-        plain["folder"] = str(self.folder)
         self.record = Record(
             format=FORMAT,
             stage=self.cfg.stage,

@@ -1,5 +1,6 @@
 """What the modules of both stages share: optimizer and schedule, and a network that can be tuned to the device."""
 
+import math
 from collections.abc import Callable, Iterable
 
 import pytorch_lightning as pl
@@ -35,10 +36,8 @@ class StageModule(pl.LightningModule):
         optimizer = self.optimizer_factory(p for p in self.parameters() if p.requires_grad)
         if self.schedule is None:
             return optimizer
-        trainer = self.trainer
-        scheduler = self.schedule.start(
-            optimizer, steps=int(trainer.estimated_stepping_batches), epochs=trainer.max_epochs or 1
-        )
+        epochs = self.trainer.max_epochs or 1
+        scheduler = self.schedule.start(optimizer, steps=epochs * steps_per_epoch(self.trainer), epochs=epochs)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": self.schedule.interval},
@@ -53,3 +52,15 @@ class StageModule(pl.LightningModule):
     def on_train_epoch_end(self) -> None:
         self.log("train/loss", float(self._loss_sum) / max(self._loss_steps, 1))
         self._loss_sum, self._loss_steps = 0.0, 0
+
+
+def steps_per_epoch(trainer: pl.Trainer) -> int:
+    """Count the optimizer steps of an epoch.
+
+    Lightning's `estimated_stepping_batches` sets up the loaders before a checkpoint is restored, and then never gives
+    them their state: a run that stopped in the middle of an epoch would start that epoch anew.
+    """
+    batches = len(trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
+    limit = trainer.limit_train_batches
+    batches = min(limit, batches) if isinstance(limit, int) else int(limit * batches)
+    return max(1, math.ceil(batches / trainer.accumulate_grad_batches))

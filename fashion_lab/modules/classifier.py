@@ -45,6 +45,7 @@ class ClassifierModule(StageModule):
         self.classes = list(classes)
         self.confusion = MulticlassConfusionMatrix(len(self.classes), validate_args=False)
         self.eval_loss = MeanMetric()
+        self.confusions: dict[str, Tensor] = {}  # of the last evaluation of each split
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(images)
@@ -71,8 +72,8 @@ class ClassifierModule(StageModule):
         self._log_evaluation("test")
 
     def _log_evaluation(self, split: str) -> None:
-        self.last_confusion = self.confusion.compute().cpu()
-        metrics = classification_metrics(self.last_confusion, self.classes) | {"loss": float(self.eval_loss.compute())}
+        confusion = self.confusions[split] = self.confusion.compute().cpu()
+        metrics = classification_metrics(confusion, self.classes) | {"loss": float(self.eval_loss.compute())}
         self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
         self.confusion.reset()
         self.eval_loss.reset()

@@ -1,0 +1,36 @@
+"""Helps tests to train: composes a config as the command line does, and runs it in this process."""
+
+from pathlib import Path
+
+import hydra
+from omegaconf import DictConfig
+
+from fashion_lab.config import CONF
+
+TINY = (
+    "data.products=21",
+    "data.views=4",
+    "data.size=64",
+    "pixels.size=32",
+    "trainer=cpu",
+    "batch_size=8",
+    "backbone.width=0.5",
+    "backbone.depth=1",
+    "threads=1",
+    "callbacks.ema.multi_avg_fn.decay=0.9",
+)
+
+
+def composed(folder: Path, *overrides: str, config: str = "train") -> DictConfig:
+    """The config of a run that lives in `folder`."""
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(config, [f"folder={folder}", *overrides])
+
+
+def trained(folder: Path, *overrides: str, tiny: tuple[str, ...] = TINY) -> Path:
+    """Train a tiny run in `folder`, and say where it is."""
+    from fashion_lab.training import Training
+
+    folder.mkdir(parents=True, exist_ok=True)
+    Training(composed(folder, *tiny, *overrides), folder).run()
+    return folder

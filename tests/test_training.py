@@ -1,0 +1,178 @@
+"""Runs as a whole: repeated, interrupted, continued, refused."""
+
+import json
+import os
+import signal
+
+import pytest
+import pytorch_lightning as pl
+import torch
+from runs import TINY, composed, trained
+
+from fashion_lab.checkpoint import digest, find, read
+from fashion_lab.config import ConfigError
+from fashion_lab.training import Training
+
+EPOCHS = "trainer.max_epochs=3"
+
+
+def state(folder):
+    """Everything that training goes on from: weights, averaged weights, optimizer, schedule."""
+    last = torch.load(folder / "checkpoints/last.ckpt", weights_only=True)
+    return digest([last[key] for key in ("state_dict", "current_model_state", "optimizer_states", "lr_schedulers")])
+
+
+class SignalAt(pl.Callback):
+    """Sends this process a signal while a step is running."""
+
+    def __init__(self, step, number):
+        self.step, self.number = step, number
+
+    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
+        if trainer.global_step == self.step:
+            os.kill(os.getpid(), self.number)
+
+
+def interrupted(folder, step, number, monkeypatch, *overrides):
+    """Start a run, send it the signal in that step, and give the exit code."""
+    training = Training(composed(folder, *TINY, EPOCHS, *overrides), folder)
+    build_trainer = training._trainer
+
+    def with_signal(**kwargs):
+        kwargs["callbacks"] = [*kwargs["callbacks"], SignalAt(step, number)]
+        return build_trainer(**kwargs)
+
+    monkeypatch.setattr(training, "_trainer", with_signal)
+    with pytest.raises(SystemExit) as stopped:
+        training.run()
+    return stopped.value.code
+
+
+def resumed(folder, *overrides):
+    cfg = composed(folder, *TINY, EPOCHS, f"resume={folder}", *overrides)
+    Training(cfg, folder, overrides=[f"resume={folder}", *overrides]).run()
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    return trained(tmp_path_factory.mktemp("runs") / "whole", EPOCHS)
+
+
+@pytest.fixture(scope="module")
+def whole_siamese(tmp_path_factory, whole):
+    return trained(tmp_path_factory.mktemp("runs") / "siamese", EPOCHS, "stage=siamese", f"ckpt={whole}")
+
+
+def test_same_seed_same_weights(whole, tmp_path):
+    assert state(trained(tmp_path / "again", EPOCHS)) == state(whole)
+    assert state(trained(tmp_path / "other", EPOCHS, "seed=1")) != state(whole)
+
+
+def test_decoding_workers_do_not_matter(whole, tmp_path):
+    other = trained(tmp_path / "workers", EPOCHS, "pixels.workers=3", f"cache={tmp_path / 'cache'}")
+    assert state(other) == state(whole)
+
+
+# 28 pictures in batches of 8: four steps an epoch, so 3 is the last step of the first and 4 the first of the second
+@pytest.mark.parametrize("step", [0, 1, 2, 3, 4, 6, 7, 10])
+def test_resume_goes_on_bitwise(step, whole, tmp_path, monkeypatch):
+    assert interrupted(tmp_path, step, signal.SIGTERM, monkeypatch) == 143
+    assert not (tmp_path / "result.json").exists()
+    resumed(tmp_path)
+    assert state(tmp_path) == state(whole)
+    ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path, whole))
+    assert ours["metrics"] == theirs["metrics"]
+
+
+@pytest.mark.parametrize("step", [2, 5])
+def test_resume_of_stage_two_goes_on_bitwise(step, whole, whole_siamese, tmp_path, monkeypatch):
+    overrides = ("stage=siamese", f"ckpt={whole}")
+    assert interrupted(tmp_path, step, signal.SIGINT, monkeypatch, *overrides) == 130
+    resumed(tmp_path)
+    assert state(tmp_path) == state(whole_siamese)
+    ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path, whole_siamese))
+    assert ours["metrics"] == theirs["metrics"]
+
+
+def test_resume_refuses_what_belongs_to_the_run(tmp_path, monkeypatch):
+    interrupted(tmp_path, 1, signal.SIGTERM, monkeypatch)
+    with pytest.raises(ConfigError, match=r"optimizer\.lr=1 cannot change on resume"):
+        resumed(tmp_path, "optimizer.lr=1")
+
+
+def test_a_finished_run_is_not_resumed(whole):
+    with pytest.raises(ConfigError, match="finished"):
+        resumed(whole)
+
+
+def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
+    from fashion_lab.resume import held
+
+    with held(tmp_path), pytest.raises(ConfigError, match="in use"):
+        trained(tmp_path)
+    trained(tmp_path, "trainer.max_epochs=1")
+
+
+def test_a_run_is_complete(whole):
+    result = json.loads((whole / "result.json").read_text())
+    for name in ("val/accuracy", "val/macro_recall", "val/macro_f1", "val/loss", "test/accuracy", "val/recall/dress"):
+        assert 0 <= result["metrics"][name] < 10
+    assert result["parameters"] > 1000
+    assert result["multiply_adds"] > 1000
+    assert result["seed"] == 0
+    assert result["splits"] == {"train": 28, "validation": 28, "test": 28}
+    assert torch.__version__.startswith(result["versions"]["torch"])
+    assert result["hardware"]["threads"] == 1
+    assert (whole / "config.yaml").is_file()
+    assert list((whole / "tensorboard").glob("events*"))
+
+
+def test_the_best_checkpoint_is_what_is_reported(whole):
+    result = json.loads((whole / "result.json").read_text())
+    best = read(find(whole))["callbacks"]
+    (score,) = [state["best_model_score"] for name, state in best.items() if "val/accuracy" in name]
+    assert result["metrics"]["val/accuracy"] == pytest.approx(float(score))
+    assert result["metrics"]["val/accuracy"] >= result["metrics"]["val_last/accuracy"]
+
+
+def test_stage_two_records_its_parent_and_leaves_it_alone(whole, tmp_path):
+    before = {path: path.read_bytes() for path in whole.rglob("*") if path.is_file()}
+    run = trained(tmp_path, "trainer.max_epochs=1", "stage=siamese", f"ckpt={whole}")
+    assert {path: path.read_bytes() for path in whole.rglob("*") if path.is_file()} == before
+    record = read(find(run))["fashion_lab"]
+    assert record["parent"]["config"]["stage"] == "classifier"
+    assert len(record["parent"]["sha256"]) == 64
+    metrics = json.loads((run / "result.json").read_text())["metrics"]
+    for name in ("precision_at_1", "precision_at_5", "map_at_r", "r_precision", "product/map_at_r"):
+        assert 0 <= metrics[f"val/{name}"] <= 1
+        assert 0 <= metrics[f"val_start/{name}"] <= 1
+    assert "val/gallery/other_senders/map_at_r" in metrics
+
+
+@pytest.mark.parametrize("loss", ["triplet", "batch_hard", "semi_hard", "multi_similarity", "proxy_anchor"])
+def test_every_loss_trains(loss, whole, tmp_path):
+    batch = [] if loss == "triplet" else ["sampler.pictures_per_class=2"]
+    run = trained(tmp_path, "trainer.max_epochs=1", "stage=siamese", f"ckpt={whole}", f"loss={loss}", *batch)
+    assert (run / "result.json").is_file()
+
+
+def test_stage_two_from_scratch_says_so(tmp_path, caplog):
+    trained(tmp_path, "trainer.max_epochs=1", "stage=siamese", "ckpt=null")
+    assert "from scratch" in caplog.text
+
+
+def test_bf16_on_the_cpu_trains_in_mixed_precision(tmp_path):
+    run = trained(tmp_path, "trainer.max_epochs=1", "trainer.precision=bf16-mixed")
+    result = json.loads((run / "result.json").read_text())
+    assert result["precision"] == "bf16-mixed"
+    assert {tensor.dtype for tensor in read(find(run))["state_dict"].values()} <= {torch.float32, torch.int64}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed", "16-mixed"])
+def test_trains_on_a_gpu(precision, tmp_path):
+    run = trained(tmp_path, "trainer=gpu", "trainer.max_epochs=2", f"trainer.precision={precision}")
+    result = json.loads((run / "result.json").read_text())
+    assert result["precision"] == precision
+    assert result["hardware"]["gpu"]
