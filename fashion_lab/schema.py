@@ -1,0 +1,66 @@
+"""The typed roots of the configs. The groups below stay free: what they build checks its own arguments."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from omegaconf import MISSING
+
+
+@dataclass
+class Pixels:
+    """How pictures become pixels; see `fashion_lab.pictures.PixelSpec`."""
+
+    size: int = 64
+    fit: str = "squash"
+    workers: int | None = None
+
+
+@dataclass
+class Monitor:
+    """The logged metric that picks the best checkpoint; whether more (`max`) or less (`min`) is better."""
+
+    metric: str = MISSING
+    mode: str = MISSING
+
+
+@dataclass
+class TrainConfig:
+    """The root of a training's config."""
+
+    stage: str = MISSING
+    folder: str = MISSING
+    seed: int = 0
+    ckpt: str | None = MISSING
+    resume: str | None = None
+    batch_size: int = MISSING
+    threads: int | None = None
+    compile: bool = False
+    channels_last: bool = False
+    cache: str | None = None
+    trusted: list[str] = field(default_factory=list)
+    num_classes: int | None = None
+    pixels: Pixels = field(default_factory=Pixels)
+    monitor: Monitor = field(default_factory=Monitor)
+    data: Any = MISSING
+    backbone: Any = MISSING
+    encoder: Any = None
+    network: Any = MISSING
+    module: Any = MISSING
+    loss: Any = MISSING
+    optimizer: Any = MISSING
+    scheduler: Any = None
+    augment: Any = MISSING
+    sampler: Any = MISSING
+    trainer: Any = MISSING
+    callbacks: dict[str, Any] = field(default_factory=dict)
+    logger: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class ReportConfig:
+    """The root of a report's config."""
+
+    runs: list[str] = MISSING
+    metrics: list[str] = MISSING
+    format: str = MISSING
+    out: str | None = None

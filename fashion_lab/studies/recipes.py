@@ -1,0 +1,113 @@
+"""What makes two runs the same recipe, and how a setting of a recipe is shown."""
+
+import functools
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fashion_lab.studies.runs import Run, read_config
+
+REPEATED = ("seed", "data.fold")
+"""What a recipe is repeated over."""
+
+OF_THE_PLACE = (
+    "cache",
+    "callbacks.progress",
+    "folder",
+    "logger",
+    "pixels.workers",
+    "resume",
+    "threads",
+    "trainer.accelerator",
+    "trainer.default_root_dir",
+    "trainer.log_every_n_steps",
+    "trusted",
+)
+"""Where a run lived and what was printed: no part of what it computes."""
+
+LONG = 32  # letters of a path that are shown whole; assumption
+
+
+def recipe(run: Run) -> dict[str, Any]:
+    """All settings that make a recipe, by dotted key; without `config.yaml`, what the command line said.
+
+    A run that started from another run is compared by that run's recipe, not by its folder: so stage 2 runs
+    with seeds 0, 1, 2 that started from stage 1 runs with seeds 0, 1, 2 are three repeats.
+    """
+    settings = dict(run.config or run.overrides)
+    own = settings.get("folder")
+    kept = {
+        key: value
+        for key, value in settings.items()
+        if not (_is_outside(key) or (own and isinstance(value, str) and value.startswith(own)))
+    }
+    if kept.get("ckpt") is not None:
+        kept["ckpt"] = _parent_recipe(run) or kept["ckpt"]
+    return kept
+
+
+def overridden(groups: Sequence[Sequence[Run]]) -> list[str]:
+    """The keys of a recipe that any command line names, in the order in which they were first named."""
+    return list(
+        dict.fromkeys(
+            key for group in groups for run in group for key in run.overrides if not _is_outside(key)
+        )
+    )
+
+
+def label(group: Sequence[Run], key: str) -> str:
+    """How a recipe's setting is shown: the config's value, else what the command line said.
+
+    A config group that nobody chose is `(default)`, a setting that a recipe does not have is `-`. What the
+    first command line of a resumed run said is not known: `?`.
+    """
+    values = list(dict.fromkeys(_text(run.config[key]) for run in group if key in run.config))
+    values = values or list(dict.fromkeys(run.overrides[key] for run in group if key in run.overrides))
+    if not values:
+        return _absent(group, key)
+    more = f" +{len(values) - 1}" if len(values) > 1 else ""
+    return _shortened(values[0]) + more
+
+
+def _absent(group: Sequence[Run], key: str) -> str:
+    if all("resume" in run.overrides for run in group):
+        return "?"
+    is_group = any(known.startswith(f"{key}.") for run in group for known in run.config)
+    return "(default)" if is_group else "-"
+
+
+def _is_outside(key: str) -> bool:
+    return any(key == other or key.startswith(f"{other}.") for other in (*REPEATED, *OF_THE_PLACE))
+
+
+def _parent_recipe(run: Run) -> str | None:
+    """A digest of the recipe of the run that this one started from; None where that run is gone."""
+    parent = run.result.get("parent")
+    path = Path(parent["path"]) if isinstance(parent, Mapping) and "path" in parent else None
+    folders = [path, *path.parents[:2]] if path else []
+    for folder in folders:
+        if digest := _digest(folder):
+            return digest
+    return None
+
+
+@functools.cache
+def _digest(folder: Path) -> str | None:
+    config = read_config(folder)
+    settings = json.dumps(recipe(Run(folder, {}, config, {})), sort_keys=True, default=str)
+    return hashlib.sha256(settings.encode()).hexdigest() if config else None
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:g}" if isinstance(value, float) else json.dumps(value, default=str)
+
+
+def _shortened(text: str) -> str:
+    """A long path by its last two parts."""
+    if "/" not in text or len(text) <= LONG:
+        return text
+    return "…/" + "/".join(Path(text).parts[-2:])

@@ -1,0 +1,157 @@
+"""Runs on disk: which are finished, with what, and what became of the others. Imports nothing heavy."""
+
+import fcntl
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from omegaconf import OmegaConf
+
+from fashion_lab.commandline import shown
+from fashion_lab.jobs import ERROR
+from fashion_lab.problems import ConfigError
+from fashion_lab.results import RESULT
+
+CONFIG, LAST, LOCK = "config.yaml", "checkpoints/last.ckpt", ".lock"
+MARKS = (RESULT, CONFIG, ".hydra")
+NEEDED = {
+    "stage",
+    "metrics",
+    "monitor",
+    "parameters",
+    "seconds",
+    "seed",
+    "catalog",
+    "classes",
+    "splits",
+    "pixels",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run.
+
+    Attributes:
+        folder: where it lives.
+        result: its `result.json`.
+        config: its whole config by dotted key (`optimizer.lr`), lists as values; empty without `config.yaml`.
+        overrides: what its command line said, key to text.
+    """
+
+    folder: Path
+    result: Mapping[str, Any]
+    config: Mapping[str, Any]
+    overrides: Mapping[str, str]
+
+
+class Unfinished(NamedTuple):
+    """A run without a result: running, failed, interrupted, stopped or unreadable, and what to do."""
+
+    folder: Path
+    state: str
+    advice: str
+    overrides: Mapping[str, str]
+
+
+def find_runs(given: Sequence[Path]) -> tuple[list[Run], list[Unfinished]]:
+    """Read every run at or below the folders, each once, in order of their names.
+
+    Raises:
+        ConfigError: a folder is not there.
+    """
+    finished: list[Run] = []
+    unfinished: list[Unfinished] = []
+    seen: set[Path] = set()
+    for top in given:
+        if not top.exists():
+            raise ConfigError(f"{top} does not exist; give folders that hold runs, e.g. outputs/classifier")
+        for folder in _run_folders(top if top.is_dir() else top.parent):
+            if folder.resolve() in seen:
+                continue
+            seen.add(folder.resolve())
+            run = read_run(folder) if (folder / RESULT).is_file() else _unfinished(folder)
+            finished.append(run) if isinstance(run, Run) else unfinished.append(run)
+    return finished, unfinished
+
+
+def _run_folders(top: Path) -> Iterator[Path]:
+    for folder, below, files in os.walk(top):
+        if any(mark in below or mark in files for mark in MARKS):
+            below.clear()
+            yield Path(folder)
+        below.sort()
+
+
+def read_run(folder: Path) -> Run | Unfinished:
+    """Read a run's result and config; a result that cannot be used makes it `unreadable`, with the reason."""
+    try:
+        result = json.loads((folder / RESULT).read_text())
+        missing = sorted(NEEDED - result.keys())
+        if missing:
+            raise ValueError(f"without {', '.join(missing)}")
+        config = read_config(folder)
+        if "trainer.precision" in config:  # `auto` is no setting that can be compared
+            config["trainer.precision"] = result["precision"]
+    except Exception as error:  # whatever is wrong with one file, the others are still reported
+        reason = " ".join(str(error).split())
+        return Unfinished(folder, "unreadable", f"{RESULT} or {CONFIG} cannot be used: {reason}", {})
+    return Run(folder, result, config, _overrides(result.get("overrides") or ()))
+
+
+def read_config(folder: Path) -> dict[str, Any]:
+    """Read a run's config with dotted keys; empty where there is none."""
+    path = folder / CONFIG
+    return dict(_leaves(OmegaConf.to_container(OmegaConf.load(path)), "")) if path.is_file() else {}
+
+
+def _leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))
+    else:
+        yield prefix, value
+
+
+def _overrides(words: Sequence[str]) -> dict[str, str]:
+    pairs = (word.lstrip("+~").partition("=") for word in words)
+    return {key: value for key, _, value in pairs if not key.startswith("hydra")}
+
+
+def _unfinished(folder: Path) -> Unfinished:
+    """Say what became of a run that has no result."""
+    path = folder / ".hydra" / "overrides.yaml"
+    words = OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else []
+    return Unfinished(folder, *_state(folder), _overrides(words if isinstance(words, list) else []))
+
+
+def _state(folder: Path) -> tuple[str, str]:
+    if _is_held(folder / LOCK):
+        return "running", "wait for it"
+    can_resume = (folder / LAST).is_file()
+    resume = f"python -m fashion_lab.train {shown('resume', str(folder))}"
+    if (folder / ERROR).is_file():
+        lines = (folder / ERROR).read_text(errors="replace").splitlines()
+        reason = lines[0] if lines else f"see {ERROR}"
+        return "failed", f"{reason}; continue: {resume}" if can_resume else reason
+    if can_resume:
+        return "interrupted", f"continue: {resume}"
+    return "stopped", "before its first checkpoint; start it anew"
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a training holds the run's folder."""
+    try:
+        descriptor = os.open(lock, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
