@@ -4,14 +4,14 @@ import numpy as np
 import torch
 from torch import nn
 
-from fashion_lab.checkpoint import embed
 from fashion_lab.contracts.catalog import Catalog, Ints
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.encoder import embed
 from fashion_lab.metrics.retrieval import retrieval_metrics
 
 
 def gallery_metrics(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> dict[str, float]:
-    """Search every picture of a split among the training pictures, over all and with the query's sender hidden.
+    """Search a split's pictures among the training pictures, over all and with the query's sender hidden.
 
     Returns:
         `gallery/<metric>` and, where the catalog has groups, `gallery/other_senders/<metric>`.

@@ -55,11 +55,11 @@ def whole(folder: Path) -> Iterator[Path]:
         with _told(folder):
             temporary.mkdir()
             yield temporary
-            _flush_folder(temporary)
+            flush_folder(temporary)
             if folder.exists():
                 shutil.rmtree(folder)
             temporary.rename(folder)
-            _flush_folder(folder.parent)
+            flush_folder(folder.parent)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -70,7 +70,8 @@ def flush(path: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _flush_folder(folder: Path) -> None:
+def flush_folder(folder: Path) -> None:
+    """Wait until a folder's list of names is on the disk."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(descriptor)

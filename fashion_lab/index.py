@@ -11,7 +11,7 @@ def index(cfg: DictConfig) -> None:
     """Embed a catalog with a trained encoder and write the index folder."""
     if cfg.ckpt is None:
         raise ValueError("ckpt= is missing: give a run folder (outputs/<stage>/<time>) or a .ckpt file")
-    from fashion_lab.checkpoint import load_encoder
+    from fashion_lab.encoder import load_encoder
     from fashion_lab.indexing import default_folder, make_gallery, positions_of
 
     trusted = list(cfg.trusted)

@@ -96,7 +96,7 @@ class VisualSearch:
         Raises:
             ValueError: no index, a damaged one, no such run, or another encoder.
         """
-        from fashion_lab.checkpoint import load_encoder  # takes seconds: only when a model is wanted
+        from fashion_lab.encoder import load_encoder  # takes seconds: only when a model is wanted
 
         gallery = Gallery.load(folder)
         run = Path(gallery.source.run if ckpt is None else ckpt)

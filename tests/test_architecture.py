@@ -11,13 +11,14 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 VERBS = {"train", "index", "search", "report"}
 LAYERS = [
-    {"contracts", "pictures", "folders"},
+    {"contracts", "pictures", "folders", "digest"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "index_folder", "cards"},
     {"networks", "sheet", "figures"},
     {"data"},
     {"modules"},
     {"schema", "targets", "problems", "jobs", "commandline", "config", "results", "studies"},
     {"checkpoint"},
+    {"encoder"},
     {"callbacks", "gallery", "evaluation", "check", "resume", "summary"},
     {"visual_search"},
     {"training", "indexing", "searching"},
