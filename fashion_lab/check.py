@@ -1,10 +1,12 @@
 """Checks of a training's config, all problems at once, before a picture is read."""
 
+from dataclasses import fields
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from fashion_lab.config import ConfigError
+from fashion_lab.problems import ConfigError, nearest
+from fashion_lab.schema import TrainConfig
 
 STAGES = ("classifier", "siamese")
 NO_CKPT = (
@@ -17,10 +19,31 @@ def check(cfg: DictConfig, *, multirun: bool = False) -> None:
     """Raise ConfigError with every problem that the config alone shows."""
     missing = OmegaConf.missing_keys(cfg)
     problems = [NO_CKPT if key == "ckpt" else f"{key} is missing: add {key}=..." for key in sorted(missing)]
-    if not missing:
-        problems += [*_of_values(cfg), *_of_paths(cfg), *_of_stage(cfg), *_of_devices(cfg, multirun)]
+    problems += _of_keys(cfg)
+    cfg = _without(cfg, missing)
+    found = [*_of_values(cfg), *_of_paths(cfg), *_of_stage(cfg), *_of_sweeps(cfg, multirun)]
+    problems += [problem for problem in found if problem.partition("=")[0] not in missing]
     if problems:
-        raise ConfigError("\n  ".join(["the config cannot be run:", *problems]) if len(problems) > 1 else problems[0])
+        raise ConfigError(
+            "\n  ".join(["the config cannot be run:", *problems]) if len(problems) > 1 else problems[0]
+        )
+
+
+def _of_keys(cfg: DictConfig) -> list[str]:
+    """`+key=...` on the command line adds any key; one at the root would be read by nobody."""
+    known = [field.name for field in fields(TrainConfig)]
+    return [
+        f"{key} is no key of a training{nearest(key, known)}" for key in map(str, cfg) if key not in known
+    ]
+
+
+def _without(cfg: DictConfig, missing: set[str]) -> DictConfig:
+    """The same config with None where a value is missing, so that the others can be looked at."""
+    filled = OmegaConf.create(OmegaConf.to_container(cfg))
+    for key in missing:
+        OmegaConf.update(filled, key, None)
+    assert isinstance(filled, DictConfig)
+    return filled
 
 
 def _of_values(cfg: DictConfig) -> list[str]:
@@ -44,12 +67,19 @@ def _of_values(cfg: DictConfig) -> list[str]:
 
 
 def _of_paths(cfg: DictConfig) -> list[str]:
-    given = {"ckpt": cfg.ckpt, "resume": cfg.resume}
-    return [
-        f"{key}={path} does not exist; give a run folder (outputs/<stage>/<time>) or a .ckpt file"
-        for key, path in given.items()
-        if path is not None and "://" not in path and not Path(path).exists()
-    ]
+    problems = []
+    for key, path in {"ckpt": cfg.ckpt, "resume": cfg.resume}.items():
+        if path is None or Path(path).exists():
+            continue
+        if "://" in path:
+            problems.append(
+                f"{key}={path} is an address; only files and run folders are read: download it first"
+            )
+        else:
+            problems.append(
+                f"{key}={path} does not exist; give a run folder (outputs/<stage>/<time>) or a .ckpt file"
+            )
+    return problems
 
 
 def _of_stage(cfg: DictConfig) -> list[str]:
@@ -59,20 +89,37 @@ def _of_stage(cfg: DictConfig) -> list[str]:
         if not is_partial:
             problems.append("loss is one for embeddings, the stage a classifier; take loss=cross_entropy")
         if cfg.ckpt is not None:
-            problems.append(f"ckpt={cfg.ckpt} with stage=classifier; ckpt= is where stage=siamese starts from")
+            problems.append(
+                f"ckpt={cfg.ckpt} with stage=classifier; ckpt= is where stage=siamese starts from"
+            )
     else:
         if is_partial:
-            problems.append("loss is one for classes, the stage is siamese; take loss=triplet, batch_hard, ...")
+            problems.append(
+                "loss is one for classes, the stage is siamese; take loss=triplet, batch_hard, ..."
+            )
         if OmegaConf.select(cfg, "augment.mixup"):
-            problems.append("augment.mixup blends classes, which stage=siamese cannot learn from; set it to 0")
+            problems.append(
+                "augment.mixup blends classes, which stage=siamese cannot learn from; set it to 0"
+            )
         drawn = str(OmegaConf.select(cfg, "sampler._target_")).endswith("TripletSampler")
         if OmegaConf.select(cfg, "network.one_pass") is False and not drawn:
-            problems.append("network.one_pass=false passes anchors, positives, negatives; take loss=triplet with it")
+            problems.append(
+                "network.one_pass=false passes anchors, positives, negatives; take loss=triplet with it"
+            )
     return problems
 
 
-def _of_devices(cfg: DictConfig, multirun: bool) -> list[str]:
+def _of_sweeps(cfg: DictConfig, multirun: bool) -> list[str]:
+    if not multirun:
+        return []
+    problems = []
     devices = OmegaConf.select(cfg, "trainer.devices")
-    if multirun and devices not in (1, "1", [0]):
-        return [f"trainer.devices={devices} in a sweep: each process would start the whole sweep; use 1"]
-    return []
+    if devices not in (1, "1", [0]):
+        problems.append(
+            f"trainer.devices={devices} in a sweep: each process would start the whole sweep; use 1"
+        )
+    if cfg.resume is not None:
+        problems.append(
+            f"resume={cfg.resume} in a sweep: a run goes on in its own folder; resume it without -m"
+        )
+    return problems

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 PLAIN = re.compile(r"[\w./+@%-]+")
+SPECIAL_IN_QUOTES = set('"$`\\!')
 FLAGS_WITH_VALUE = re.compile("--?(cfg|c|package|p|config-path|cp|config-name|cn|config-dir|cd)")
 
 
@@ -18,7 +19,10 @@ def quoted(value: str) -> str:
 
 def shown(key: str, value: str) -> str:
     """`key=value` as a person must type it in a shell."""
-    return f"{key}={value}" if PLAIN.fullmatch(value) else shlex.quote(f"{key}={quoted(value)}")
+    if PLAIN.fullmatch(value):
+        return f"{key}={value}"
+    word = f"{key}={quoted(value)}"
+    return shlex.quote(word) if set(word) & SPECIAL_IN_QUOTES else f'"{word}"'
 
 
 def with_key(words: Sequence[str], key: str) -> list[str]:

@@ -14,10 +14,17 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
-from hydra.errors import ConfigCompositionException, HydraException, InstantiationException
+from hydra.errors import (
+    ConfigCompositionException,
+    HydraException,
+    InstantiationException,
+    MissingConfigException,
+    OverrideParseException,
+)
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
+from fashion_lab.commandline import shown
 from fashion_lab.jobs import Jobs
 from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.schema import ReportConfig, TrainConfig
@@ -40,8 +47,8 @@ def launch(
     """Run a verb: compose `conf/<config_name>.yaml` with the command line and call the task.
 
     What a user can mend (`ValueError`) is one line on stderr and exit code 1; HYDRA_FULL_ERROR=1 shows where.
-    A failed job leaves `error.txt` in its folder. A sweep goes on after it, and ends, as it may, with `summarise`
-    of its folders. Ctrl-C is exit code 130.
+    A failed job leaves `error.txt` in its folder. A sweep goes on after it and ends, also when cut short,
+    with `summarise` of its folders. Ctrl-C is exit code 130.
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print and exit; the errors are explained below
@@ -76,6 +83,13 @@ def explain(error: Exception, config_name: str) -> str:
         return f"{type(error).__name__}: {text}"
     if isinstance(error, InstantiationException) and isinstance(error.__cause__, ValueError):
         return str(error.__cause__)
+    if isinstance(error, OverrideParseException):
+        key, _, value = str(error.override).partition("=")
+        advice = f"a value that is meant as it stands needs quotes: {shown(key, value)}"
+        return f"{error.override}: {text.splitlines()[0]}; {advice}"
+    if isinstance(error, MissingConfigException) and error.options:
+        hint = nearest(Path(str(error.missing_cfg_file)).name, error.options)
+        return f"{text.splitlines()[0]}; there are {', '.join(error.options)}{hint}"
     if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
         text = f"{text.splitlines()[0]} {str(error.__cause__).splitlines()[0]}"
     misspelt = re.search(r"Could not override '([\w.@/]+)'|Key '([\w.]+)' (?:is )?not in", text)

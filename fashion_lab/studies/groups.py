@@ -31,6 +31,11 @@ class Row:
         return sorted({fold for run in self.runs if (fold := run.config.get("data.fold")) is not None})
 
     @property
+    def values(self) -> int:
+        """Of how many values an estimate is that no run lacks: folds where there are several, else seeds."""
+        return len(self.folds) if len(self.folds) > 1 else len(self.seeds)
+
+    @property
     def repeats(self) -> int:
         """How many runs repeat a seed and fold that another run has."""
         return len(self.runs) - len({_repeat(run) for run in self.runs})

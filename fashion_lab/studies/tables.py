@@ -71,17 +71,19 @@ def cells(study: Study, row: Row, metrics: Sequence[str]) -> list[str]:
         *row.labels.values(),
         str(len(row.seeds)),
         *folds,
-        *(written(row.estimate(metric)) for metric in metrics),
+        *(written(row.estimate(metric), row.values) for metric in metrics),
         parameters,
         f"{row.minutes:.1f}",
     ]
 
 
-def written(value: Estimate | None) -> str:
-    """An estimate as text; one value has no interval."""
+def written(value: Estimate | None, expected: int) -> str:
+    """An estimate as text; one value has no interval, and what is of fewer values than expected says so."""
     if value is None:
         return "-"
-    return f"{value.mean:.4f}" if value.half is None else f"{value.mean:.4f} ± {value.half:.4f}"
+    half = "" if value.half is None else f" ± {value.half:.4f}"
+    few = "" if value.values == expected else f" ({value.values} of {expected})"
+    return f"{value.mean:.4f}{half}{few}"
 
 
 def notes(study: Study) -> list[str]:
