@@ -33,6 +33,7 @@ class Look:
         headline: height of the sheet's title.
         text: height of a card's first line.
         small: height of its second line, of badges and of the sheet's subtitle.
+        details: whether cards have a second line.
         verdict_frame: whether a verdict colours the card's frame as well.
     """
 
@@ -44,6 +45,7 @@ class Look:
     headline: int = 26
     text: int = 17
     small: int = 14
+    details: bool = True
     verdict_frame: bool = False
 
     @property
@@ -53,8 +55,9 @@ class Look:
 
     @property
     def height(self) -> int:
-        """Height of a card: picture and two lines."""
-        return self.picture + self.text + self.small + 27 + 2 * self.padding
+        """Height of a card: picture and lines."""
+        lines = self.text + (self.small + 8 if self.details else 0)
+        return self.picture + lines + 19 + 2 * self.padding
 
 
 PRINT = Look()

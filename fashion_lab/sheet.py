@@ -41,16 +41,32 @@ def contact_sheet(rows: Sequence[Row], *, title: str, subtitle: str = "", look: 
 
 
 def card_grid(
-    rows: Sequence[Sequence[Card]], *, title: str, subtitle: str = "", look: Look = PRINT
+    rows: Sequence[Sequence[Card]],
+    *,
+    title: str,
+    subtitle: str = "",
+    labels: Sequence[str] = (),
+    look: Look = PRINT,
 ) -> Image.Image:
-    """Draw rows of cards, as wide as the longest: RGB. Raises ValueError where there is no card."""
+    """Draw rows of cards, as wide as the longest: RGB. `labels` names each row, on its left, or is empty.
+
+    Raises ValueError where there is no card.
+    """
     columns = max((len(row) for row in rows), default=0)
     if not columns:
         raise ValueError("a grid needs at least one card")
-    sheet, top = _paper(columns * (look.width + look.gap) - look.gap, len(rows), title, subtitle, look)
+    if labels and len(labels) != len(rows):
+        raise ValueError(f"{len(rows)} rows with {len(labels)} labels: give one each, or none")
+    names = max((round(font(look.text).getlength(label)) + 2 * look.gap for label in labels), default=0)
+    width = names + columns * (look.width + look.gap) - look.gap
+    sheet, top = _paper(width, len(rows), title, subtitle, look)
     for number, row in enumerate(rows):
+        y = top + number * (look.height + look.gap)
+        if labels:
+            middle = (look.margin, y + look.height / 2)
+            ImageDraw.Draw(sheet).text(middle, labels[number], INK, font(look.text), anchor="lm")
         for column, card in enumerate(row):
-            x, y = look.margin + column * (look.width + look.gap), top + number * (look.height + look.gap)
+            x = look.margin + names + column * (look.width + look.gap)
             draw_card(sheet, card, x, y, look=look)
     return sheet
 

@@ -14,6 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 from rich.console import Console
 
 from fashion_lab.callbacks.checkpoint_io import AtomicCheckpointIO
+from fashion_lab.callbacks.dashboard import Dashboard
 from fashion_lab.callbacks.run import SeedSteps, StopOnSignal, WriteRecord
 from fashion_lab.checkpoint import BEST, FOLDER, FORMAT, Record, find, read, warm_start
 from fashion_lab.config import build
@@ -63,7 +64,7 @@ class Training:
             trainer = self._fit()
             result = self._result(trainer, time.monotonic() - started)
             path = write_result(self.folder, result)
-            self._log_hyperparameters(trainer, result["metrics"])
+            self._show(trainer, result["metrics"])
             console.print(closing_block(result, path))
             score = result["metrics"][self.cfg.monitor.metric]
         del self.module, self.data, trainer
@@ -178,7 +179,8 @@ class Training:
         """Evaluate the best checkpoint and put everything that a table of runs needs beside it."""
         metrics = {f"val_last/{k[4:]}": float(v) for k, v in trainer.callback_metrics.items() if k.startswith("val/")}
         metrics |= {f"val_start/{name}": value for name, value in self.record["start"].items()}
-        self.module.load_state_dict(read(find(self.folder))["state_dict"])
+        self.best = read(find(self.folder))
+        self.module.load_state_dict(self.best["state_dict"])
         metrics |= {f"val/{name}": value for name, value in self._evaluate("val").items()}
         if len(self.data.splits.get("test", ())):
             metrics |= {f"test/{name}": value for name, value in self._evaluate("test").items()}
@@ -207,13 +209,20 @@ class Training:
             **surroundings(),
         }
 
-    def _log_hyperparameters(self, trainer: pl.Trainer, metrics: Mapping[str, float]) -> None:
-        keys = ("seed", "batch_size", "optimizer", "pixels", "augment", "backbone", "encoder", "data")
-        chosen = {key: self.record["config"].get(key) for key in keys}
-        final = {name: value for name, value in metrics.items() if name.startswith(("val/", "test/")) and "/recall/" not in name}
+    def _show(self, trainer: pl.Trainer, metrics: Mapping[str, float]) -> None:
+        """Let the dashboard, where there is one, show the best checkpoint, which is in the module now."""
+        for callback in trainer.callbacks:  # type: ignore[attr-defined]
+            if isinstance(callback, Dashboard):
+                callback.finish(
+                    self.module,
+                    self.catalog,
+                    self.store,
+                    best=self.best,
+                    config=self.record["config"],
+                    overrides=self.overrides,
+                    metrics=metrics,
+                )
         for logger in trainer.loggers:
-            if isinstance(logger, pl.loggers.TensorBoardLogger):
-                logger.log_hyperparams(chosen, {f"final/{name}": value for name, value in final.items()})
             logger.finalize("success")
 
 
