@@ -49,7 +49,9 @@ class SiameseEncoder(nn.Module):
     def __init__(self, backbone: Backbone, *, projection: int | None = None, normalize: bool = False) -> None:
         super().__init__()
         if projection is not None and projection < 1:
-            raise ValueError(f"encoder.projection is {projection}; give a number of at least 1, or null for none")
+            raise ValueError(
+                f"encoder.projection is {projection}; give a number of at least 1, or null for none"
+            )
         self.backbone = backbone
         self.representation = nn.Sequential(nn.AdaptiveAvgPool2d(1), nn.Flatten())
         self.projection = None if projection is None else nn.Linear(backbone.out_channels, projection)
@@ -70,7 +72,7 @@ class SiameseNetwork(nn.Module):
 
     Args:
         embedding_network: the shared encoder.
-        one_pass: encode all three in one pass, with common BatchNorm statistics; False is the notebook's three.
+        one_pass: encode all three in one pass, with common BatchNorm statistics; False: the notebook's three.
     """
 
     def __init__(self, embedding_network: SiameseEncoder, *, one_pass: bool = True) -> None:
@@ -84,18 +86,21 @@ class SiameseNetwork(nn.Module):
             embeddings = self.embedding_network(torch.cat([anchor, positive, negative]))
             first, second, third = embeddings.chunk(3)
             return first, second, third
-        return self.embedding_network(anchor), self.embedding_network(positive), self.embedding_network(negative)
+        return (
+            self.embedding_network(anchor),
+            self.embedding_network(positive),
+            self.embedding_network(negative),
+        )
 
     def get_embedding(self, image: Tensor) -> Tensor:
         """Map images [B, 3, H, W] to embeddings [B, D]."""
         embedding: Tensor = self.embedding_network(image)
         return embedding
 
-
     def embed_batch(self, images_BCHW: Tensor, triplets_3T: Tensor) -> Tensor:
         """Map a training batch [B, 3, H, W] to embeddings [B, D] in its order.
 
-        In three passes the batch must be what `TripletSampler` makes: anchors, then positives, then negatives.
+        In three passes the batch must be what `TripletSampler` makes: anchors, positives, then negatives.
         """
         if self.one_pass:
             return self.get_embedding(images_BCHW)

@@ -10,7 +10,10 @@ from pathlib import Path
 from typing import Any
 
 RESULT = "result.json"
-PACKAGES = ("torch", "torchvision", "pytorch-lightning", "torchmetrics", "hydra-core", "numpy", "pillow", "fashion_lab")
+PACKAGES = (
+    *("torch", "torchvision", "pytorch-lightning", "torchmetrics"),
+    *("hydra-core", "numpy", "pillow", "fashion_lab"),
+)
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> Path:
@@ -32,7 +35,7 @@ def surroundings() -> dict[str, Any]:
 
 
 def git_commit() -> str | None:
-    """The commit of the working tree this package runs from, with `+changes` if it has any; None outside of git."""
+    """The commit that this package runs from, with `+changes` if there are any; None outside of git."""
     here = Path(__file__).parent
 
     def git(*arguments: str) -> str:

@@ -10,13 +10,21 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, CheckpointError, read
+from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, CheckpointError, plain_config, read, sweep
 from fashion_lab.config import ConfigError
 from fashion_lab.results import RESULT
 
 log = logging.getLogger(__name__)
 
-MAY_CHANGE = ("trainer.accelerator", "trainer.devices", "trainer.log_every_n_steps", "callbacks.progress", "cache", "threads")
+MAY_CHANGE = (
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.log_every_n_steps",
+    "callbacks.progress",
+    "cache",
+    "threads",
+    "trusted",
+)
 """What does not change what the run computes (on one machine); all else belongs to the run."""
 
 
@@ -40,26 +48,31 @@ def last_checkpoint(folder: Path) -> Path:
             damaged = error
         else:
             return path
-    raise damaged or ConfigError(f"resume={folder}: no {FOLDER}/{LAST}; it stopped before its first epoch ended, start it anew")
+    raise damaged or ConfigError(
+        f"resume={folder}: no {FOLDER}/{LAST}; it stopped before its first epoch ended, start it anew"
+    )
 
 
 def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> DictConfig:
-    """The config that the run was started with, moved to its present folder, and what the command line may change.
+    """The config that the run was started with, in its present folder, with what the command line may change.
+
+    Whom to trust is never taken from a checkpoint: a run with code of its own needs `trusted=` every time.
 
     Raises:
         ConfigError: the command line changes what belongs to the run.
     """
-    record = read(checkpoint)[RECORD]
-    config = _moved(record["config"], record["config"]["folder"], str(folder))
-    cfg = OmegaConf.create(config)
+    config = plain_config(read(checkpoint)[RECORD], checkpoint)
+    moved = _moved(config, config["folder"], str(folder))
+    cfg: DictConfig = OmegaConf.create({**moved, "trusted": []})
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
         if key == "resume":
             continue
         if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
             raise ConfigError(
-                f"{override} cannot change on resume: the run was started with {key}={OmegaConf.select(cfg, key)}; "
-                f"leave it out, or start a new run. What may change: {', '.join(MAY_CHANGE)}"
+                f"{override} cannot change on resume: the run was started with "
+                f"{key}={OmegaConf.select(cfg, key)}; leave it out, or start a new run. "
+                f"What may change: {', '.join(MAY_CHANGE)}"
             )
         log.warning("resume: %s was %s, is now %s", key, OmegaConf.select(cfg, key), value)
         OmegaConf.update(cfg, key, OmegaConf.create(f"x: {value}").x)
@@ -72,20 +85,27 @@ def _moved(value: Any, old: str, new: str) -> Any:
         return {key: _moved(item, old, new) for key, item in value.items()}
     if isinstance(value, list):
         return [_moved(item, old, new) for item in value]
-    return value.replace(old, new, 1) if isinstance(value, str) and value.startswith(old) else value
+    is_below = isinstance(value, str) and (value == old or value.startswith(f"{old}{os.sep}"))
+    return new + value.removeprefix(old) if is_below else value
 
 
 @contextmanager
 def held(folder: Path) -> Iterator[None]:
-    """Hold a run's folder: a second process that wants it gets an error. The hold ends with the process."""
+    """Hold a run's folder, swept of what a kill left: a second process that wants it gets an error.
+
+    The hold ends with the process.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         os.close(descriptor)
-        raise ConfigError(f"{folder} is in use by another training; wait for it, or start a run of its own") from None
+        raise ConfigError(
+            f"{folder} is in use by another training; wait for it, or start a run of its own"
+        ) from None
     try:
+        sweep(folder)
         yield
     finally:
         os.close(descriptor)

@@ -17,7 +17,7 @@ from fashion_lab.data.module import CatalogData
 
 
 class NetworkSize(NamedTuple):
-    """Trainable numbers of a network, and multiply-adds for one picture."""
+    """Numbers that a network learns, and multiply-adds of its convolutions and matrices for one picture."""
 
     parameters: int
     multiply_adds: int
@@ -43,7 +43,8 @@ def opening_block(
     table.add_row("catalog", f"{catalog.name}: {len(catalog.classes)} classes; {splits}")
     if data.store.broken:
         table.add_row("unreadable", f"{len(data.store.broken)} pictures left out")
-    table.add_row("network", f"{size.parameters:,} parameters, {size.multiply_adds / 1e6:.1f} M multiply-adds a picture")
+    millions = size.multiply_adds / 1e6
+    table.add_row("network", f"{size.parameters:,} parameters, {millions:.1f} M multiply-adds a picture")
     if record["parent"] is not None:
         table.add_row("starts from", f"{record['parent']['path']} (sha256 {record['parent']['sha256'][:12]})")
     table.add_row("folder", str(folder))
@@ -53,17 +54,17 @@ def opening_block(
 def closing_block(result: Mapping[str, Any], path: Path) -> Panel:
     """Say what came out and where it is."""
     table = _table()
-    shown = [name for name in result["metrics"] if "/recall/" not in name and not name.startswith("val_last/")]
-    start = {name.removeprefix("val_start/"): result["metrics"][name] for name in shown if name.startswith("val_start/")}
-    for name in shown:
-        if name.startswith("val_start/"):
+    metrics: Mapping[str, float] = result["metrics"]
+    for name, value in metrics.items():
+        if name.startswith(("val_start/", "val_last/")) or "/recall/" in name:
             continue
-        before = start.get(name.removeprefix("val/")) if name.startswith("val/") else None
-        table.add_row(name, _number(result["metrics"][name]) + (f"  (start {_number(before)})" if before is not None else ""))
+        before = metrics.get(f"val_start/{name.removeprefix('val/')}") if name.startswith("val/") else None
+        table.add_row(name, _number(value) + ("" if before is None else f"  (start {_number(before)})"))
     paths = _table()
     paths.add_row("result", str(path))
     paths.add_row("checkpoint", str(Path(result["folder"], result["checkpoint"])))
-    paths.add_row("time", f"{result['seconds']['fit']:.0f} s of training, {result['seconds']['total']:.0f} s in all")
+    seconds = result["seconds"]
+    paths.add_row("time", f"{seconds['fit']:.0f} s of training, {seconds['total']:.0f} s in all")
     return Panel(Group(table, "", paths), title=f"{result['stage']}: done", title_align="left")
 
 
@@ -75,4 +76,4 @@ def _table() -> Table:
 
 
 def _number(value: float) -> str:
-    return f"{value:.0f}" if value == int(value) and abs(value) > 1 else f"{value:.4f}"
+    return f"{value:.0f}" if float(value).is_integer() and abs(value) > 1 else f"{value:.4f}"

@@ -1,9 +1,10 @@
 """The notebook's compact backbone: a stem and inverted residual blocks, after MobileNetV2.
 
-Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", section 3. Unlike the paper, and like
-the notebook, each block ends in a ReLU and every block has a shortcut, a 1x1 convolution where the shape changes.
+Sandler et al. 2018, "MobileNetV2: Inverted Residuals and Linear Bottlenecks", section 3. Not as there, but
+as in the notebook, each block ends in a ReLU and has a shortcut, a 1x1 convolution where the shape changes.
 """
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
@@ -99,7 +100,7 @@ class MobileNetBackbone(Backbone):
         relu_after_sum: bool = True,
     ) -> None:
         super().__init__()
-        _check(width, depth, stages)
+        _check(width, depth, stages, stem_channels)
         channels = round(stem_channels * width)
         self.stem = nn.Sequential(
             nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False),
@@ -114,27 +115,30 @@ class MobileNetBackbone(Backbone):
         self.out_channels = channels
 
     def forward(self, images_BCHW: Tensor) -> Tensor:
-        """Map images [B, 3, H, W] to features [B, out_channels, H / 16, W / 16] (with the default strides)."""
+        """Map images [B, 3, H, W] to features [B, out_channels, H / 16, W / 16] (default strides)."""
         features: Tensor = self.blocks(self.stem(images_BCHW))
         return features
 
 
-def _check(width: float, depth: int, stages: Sequence[Sequence[int]]) -> None:
-    if not width > 0:
-        raise ValueError(f"backbone.width is {width}; it multiplies the channels and must be over 0, e.g. 1.0")
-    if depth < 1:
-        raise ValueError(f"backbone.depth is {depth}; it multiplies the blocks and must be at least 1")
+def _check(width: float, depth: int, stages: Sequence[Sequence[int]], stem_channels: int) -> None:
+    if not isinstance(depth, int) or depth < 1:
+        raise ValueError(f"backbone.depth is {depth}; it multiplies the blocks: a whole number of at least 1")
+    if not stages:
+        raise ValueError("backbone.stages has no row; give at least one, e.g. [24, 1, 2, 3]")
     for row in stages:
-        if len(row) != len(StageRow._fields) or min(row) < 1:
+        if len(row) != len(StageRow._fields) or not all(isinstance(n, int) and n >= 1 for n in row):
             raise ValueError(
                 f"backbone.stages has the row {list(row)}; a row is four whole numbers of at least 1: "
                 f"{', '.join(StageRow._fields)}, e.g. [24, 1, 2, 3]"
             )
+    fewest = min(stem_channels, *(row[0] for row in stages))
+    if not 0.5 < width * fewest < math.inf:  # half a channel rounds to none
+        raise ValueError(
+            f"backbone.width is {width}; it multiplies the channels and must leave at least one of {fewest}"
+        )
 
 
-def _block_rows(
-    width: float, depth: int, stages: Sequence[Sequence[int]]
-) -> Iterator[tuple[int, int, int]]:
+def _block_rows(width: float, depth: int, stages: Sequence[Sequence[int]]) -> Iterator[tuple[int, int, int]]:
     """Yield (out_channels, stride, expansion) for every block, in order."""
     for row in stages:
         stage = StageRow(*row)

@@ -1,7 +1,7 @@
-"""Augmentation of a whole batch on its device, different for each picture: one affine, one colour step, one box.
+"""Augmentation of a batch on its device, different for each picture: one affine, one colour step, one box.
 
-Everything is a pure function of the pictures and of uniform random numbers, so it repeats exactly wherever the
-numbers do. B pictures, H x W pixels.
+Everything is a pure function of the pictures and of uniform random numbers, so it repeats exactly wherever
+the numbers do. B pictures, H x W pixels.
 """
 
 import math
@@ -25,9 +25,10 @@ class Augment:
         brightness: added, drawn from -brightness .. brightness, where 1 is from middle grey to white.
         contrast: factor around the picture's mean, from 1 - contrast .. 1 + contrast.
         saturation: factor around the picture's grey version, from 1 - saturation .. 1 + saturation.
-        erasing: probability of one grey box over 2 to 20 % of the picture (Zhong et al. 2017, "Random Erasing").
-        mixup: alpha of the Beta distribution that `mix` blends by, classifier only (Zhang et al. 2017, "mixup",
-            section 2).
+        erasing: probability of one grey box over 2 to 20 % of the picture (Zhong et al. 2017, "Random
+            Erasing").
+        mixup: alpha of the Beta distribution that `mix` blends by, classifier only (Zhang et al. 2017,
+            "mixup", section 2).
     """
 
     DRAWS = 13
@@ -46,11 +47,17 @@ class Augment:
         erasing: float = 0.0,
         mixup: float = 0.0,
     ) -> None:
-        shares = dict(flip=flip, scale=scale, translation=translation, contrast=contrast, erasing=erasing)
+        shares = {
+            "flip": flip,
+            "scale": scale,
+            "translation": translation,
+            "contrast": contrast,
+            "erasing": erasing,
+        }
         for name, value in shares.items():
             _require(name, value, 0 <= value <= 1, "0 .. 1")
         _require("rotation", rotation, 0 <= rotation <= 180, "0 .. 180 degrees")
-        for name, value in dict(brightness=brightness, saturation=saturation, mixup=mixup).items():
+        for name, value in {"brightness": brightness, "saturation": saturation, "mixup": mixup}.items():
             _require(name, value, 0 <= value < math.inf, "0 or more")
         self.flip, self.rotation, self.scale, self.translation = flip, rotation, scale, translation
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
@@ -67,7 +74,9 @@ class Augment:
             images_BCHW = self._erase(images_BCHW, *draw[8:13])
         return images_BCHW
 
-    def _affine(self, images: Tensor, flip: Tensor, turn: Tensor, zoom: Tensor, dx: Tensor, dy: Tensor) -> Tensor:
+    def _affine(
+        self, images: Tensor, flip: Tensor, turn: Tensor, zoom: Tensor, dx: Tensor, dy: Tensor
+    ) -> Tensor:
         angle = _span(turn, math.radians(self.rotation))
         shrink = 1 / (1 + _span(zoom, self.scale)).clamp(min=0.05)
         mirror = torch.where(flip < self.flip, -1.0, 1.0)
@@ -87,7 +96,9 @@ class Augment:
         images = torch.lerp(mean, images, _column(1 + _span(contrast, self.contrast)))
         return images.add_(_column(_span(bright, self.brightness))).clamp_(-1, 1)
 
-    def _erase(self, images: Tensor, chance: Tensor, size: Tensor, shape: Tensor, x: Tensor, y: Tensor) -> Tensor:
+    def _erase(
+        self, images: Tensor, chance: Tensor, size: Tensor, shape: Tensor, x: Tensor, y: Tensor
+    ) -> Tensor:
         height, width = images.shape[2:]
         area = 0.02 + 0.18 * size
         aspect = torch.exp(_span(shape, math.log(3)))
@@ -100,7 +111,7 @@ class Augment:
 
 
 def mix(images_BCHW: Tensor, targets_BK: Tensor, share: Tensor) -> tuple[Tensor, Tensor]:
-    """Blend every picture and its target [B, classes] with those of the batch in reverse order; `share` [1] stays."""
+    """Blend pictures and targets [B, classes] with those of the batch in reverse; `share` [1] stays."""
     images = torch.lerp(images_BCHW.flip(0), images_BCHW, share)
     return images, torch.lerp(targets_BK.flip(0), targets_BK, share)
 

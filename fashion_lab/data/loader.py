@@ -1,4 +1,4 @@
-"""The training loader: hands out index batches with their random numbers, and can continue in the middle of an epoch."""
+"""The loaders: index batches with their random numbers, that can go on in the middle of an epoch."""
 
 from collections.abc import Iterator
 
@@ -16,21 +16,21 @@ DRAWS = "draws"
 MIX = "mix"
 """[1] float32: how much of a picture mixup keeps; only where mixup is on; consumed by the datamodule."""
 
-DRAWS_STREAM = 1  # keeps these draws apart from the sampler's, which have the same seed
+DRAWS_STREAM = 1  # apart from the sampler's draws: its seed [seed, epoch] is the same as [seed, epoch, 0, 0]
 
 
 class IndexLoader:
     """Batches of a sampler in order, with uniform random numbers for each picture.
 
-    All of it is a function of (seed, epoch, batch), so neither the number of processes nor an interruption changes
-    what a picture gets. Lightning saves and restores `state_dict` and tells `.sampler` the epoch.
+    All of it is a function of (seed, epoch, batch), so neither the number of processes nor an interruption
+    changes what a picture gets. Lightning saves and restores `state_dict` and tells `.sampler` the epoch.
 
     Args:
         sampler: draws the batches of an epoch.
         draws: random numbers a picture.
         mixup: alpha of mixup's Beta distribution; 0 for none.
         rank: this process; it takes every `world_size`-th batch.
-        world_size: number of processes that train together.
+        world_size: number of processes that train together; batches that do not go round are left out.
     """
 
     def __init__(
@@ -41,34 +41,45 @@ class IndexLoader:
         self._rank, self._world_size = rank, world_size
         self._epoch = 0
         self._handed_out = 0
+        self._interrupted = (-1, 0)  # epoch, and batches of it that were handed out before the interruption
+        if not len(self):
+            raise ValueError(
+                f"{len(sampler)} batches an epoch are too few for {world_size} processes: "
+                "lower batch_size or trainer.devices"
+            )
 
     @property
     def sampler(self) -> "IndexLoader":
+        """Where Lightning looks for `set_epoch`."""
         return self
 
     def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that the next batch belongs to."""
         self._epoch = epoch
 
     def state_dict(self) -> dict[str, int]:
-        return {"handed_out": self._handed_out % len(self)}
+        """Say how far the present epoch is."""
+        return {"epoch": self._epoch, "handed_out": self._handed_out}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        self._handed_out = state["handed_out"]
+        """Let that epoch, and no other, go on where it was."""
+        self._interrupted = (state["epoch"], state["handed_out"])
 
     def __len__(self) -> int:
         return len(self._batches) // self._world_size
 
     def __iter__(self) -> Iterator[Batch]:
-        start = self._handed_out % len(self)
+        # a generator: all of it runs at the first `next`, when Lightning has told the epoch
+        epoch, handed_out = self._interrupted
+        self._handed_out = handed_out if epoch == self._epoch else 0
         mine = range(self._rank, len(self) * self._world_size, self._world_size)
         batches = self._batches.batches(self._epoch)
-        for number in mine[start:]:
-            start += 1
-            self._handed_out = start
+        for number in mine[self._handed_out :]:
+            self._handed_out += 1
             yield self._batch(batches[number], number)
 
     def _batch(self, picked: IndexBatch, number: int) -> Batch:
-        rng = np.random.default_rng([self._batches.seed, DRAWS_STREAM, self._epoch, number])
+        rng = np.random.default_rng([self._batches.seed, self._epoch, number, DRAWS_STREAM])
         draws = rng.random((len(picked.indices), self._draws), dtype=np.float32)
         batch = {INDICES: torch.from_numpy(picked.indices), DRAWS: torch.from_numpy(draws)}
         if self._mixup:
@@ -79,15 +90,15 @@ class IndexLoader:
 
 
 class SplitLoader:
-    """The pictures of a split in order, `batch_size` at a time; nothing random."""
+    """The pictures of a split in order, `batch_size` at a time, each in one process; nothing random."""
 
-    def __init__(self, positions: Ints, *, batch_size: int) -> None:
-        self._positions = torch.from_numpy(positions)
+    def __init__(self, positions: Ints, *, batch_size: int, rank: int = 0, world_size: int = 1) -> None:
+        self._positions = torch.from_numpy(positions[rank::world_size])
         self._batch_size = batch_size
 
     def __len__(self) -> int:
         return -(-len(self._positions) // self._batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Tensor]]:
-        for indices in self._positions.split(self._batch_size):
-            yield {INDICES: indices}
+        for start in range(0, len(self._positions), self._batch_size):
+            yield {INDICES: self._positions[start : start + self._batch_size]}

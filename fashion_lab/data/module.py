@@ -67,22 +67,32 @@ class CatalogData(pl.LightningDataModule):
         return np.bincount(labels, minlength=len(self.catalog.classes)).astype(np.int64)
 
     def train_dataloader(self) -> IndexLoader:
-        trainer = self.trainer
-        rank, world_size = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        rank, world_size = self._place()
         return IndexLoader(
             self.sampler, draws=Augment.DRAWS, mixup=self.augment.mixup, rank=rank, world_size=world_size
         )
 
     def val_dataloader(self) -> SplitLoader:
-        return SplitLoader(self.splits["validation"], batch_size=self.eval_batch_size)
+        return self._in_order("validation")
 
     def test_dataloader(self) -> SplitLoader:
-        return SplitLoader(self.splits["test"], batch_size=self.eval_batch_size)
+        return self._in_order("test")
+
+    def _in_order(self, split: str) -> SplitLoader:
+        rank, world_size = self._place()
+        rows = self.splits[split]
+        return SplitLoader(rows, batch_size=self.eval_batch_size, rank=rank, world_size=world_size)
+
+    def _place(self) -> tuple[int, int]:
+        """Say which process this is, of how many."""
+        return (self.trainer.global_rank, self.trainer.world_size) if self.trainer else (0, 1)
 
     def setup(self, stage: str) -> None:
         """Move the pixels to the device where they fit; else each batch travels by itself."""
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
-        if device.type == "cuda" and self._pixels.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
+        if device.type != "cuda":
+            return
+        if self._pixels.nbytes < RESIDENT_SHARE * torch.cuda.mem_get_info(device)[0]:
             self._pixels = self._pixels.to(device)
 
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:

@@ -1,4 +1,4 @@
-"""Which pictures make a batch: pure functions of (seed, epoch), so that a resumed run sees what it would have seen.
+"""Which pictures make a batch: functions of (seed, epoch), so a resumed run sees what it would have seen.
 
 B pictures of a batch, T triplets, P classes x K pictures, N pictures of the training split.
 """
@@ -19,7 +19,7 @@ class IndexBatch(NamedTuple):
 
     Attributes:
         indices: [B] positions in the catalog.
-        triplets: [3, T] positions in `indices` of anchors, positives, negatives; None where the stage needs none.
+        triplets: [3, T] positions in `indices` of anchors, positives, negatives; None where none are needed.
     """
 
     indices: Ints
@@ -53,35 +53,33 @@ class ShuffleSampler(Sampler):
     def __init__(self, *, positions: Ints, labels: Ints, seed: int, batch_size: int) -> None:
         super().__init__(positions=positions, labels=labels, seed=seed)
         self.batch_size = _checked("batch_size", batch_size, 2)
+        if len(positions) < 2:
+            raise ValueError(f"the training split has {len(positions)} picture; training needs at least 2")
 
     def __len__(self) -> int:
-        return len(self._cuts()) + 1
-
-    def _cuts(self) -> list[int]:
-        cuts = list(range(self.batch_size, len(self.positions), self.batch_size))
-        # BatchNorm has no variance over one picture: it joins the batch before
-        return cuts[:-1] if cuts and len(self.positions) - cuts[-1] == 1 else cuts
+        return len(_cuts(len(self.positions), self.batch_size)) + 1
 
     def _draw(self, rng: Rng) -> Sequence[IndexBatch]:
         shuffled = self.positions[rng.permutation(len(self.positions))]
-        return [IndexBatch(part) for part in np.split(shuffled, self._cuts())]
+        return [IndexBatch(part) for part in np.split(shuffled, _cuts(len(shuffled), self.batch_size))]
 
 
 class TripletSampler(Sampler):
-    """Every picture once an epoch as an anchor, with a drawn positive and negative: the notebook's `TripleDataset`.
+    """Every picture once an epoch as an anchor, with a drawn positive and negative, as in the notebook.
 
-    The positive is uniform over the other pictures of the anchor's class, never the anchor; the negative is uniform
-    over a uniformly drawn other class. A batch holds 3B pictures: B anchors, then their positives, then negatives.
+    The positive is uniform over the other pictures of the anchor's class, never the anchor; the negative is
+    uniform over a uniformly drawn other class. A batch holds 3B pictures: B anchors, their positives, then
+    negatives; the last B may be smaller, never 1 unless all are.
     """
 
     def __init__(self, *, positions: Ints, labels: Ints, seed: int, batch_size: int) -> None:
         super().__init__(positions=positions, labels=labels, seed=seed)
         self.batch_size = _checked("batch_size", batch_size, 1)
         self.table = ClassTable(labels)
-        self.table.require(classes=2, pictures=2, reason="a triplet needs two pictures of a class and one of another")
+        self.table.require(classes=2, pictures=2, reason="a triplet takes pictures of two classes")
 
     def __len__(self) -> int:
-        return -(-len(self.positions) // self.batch_size)
+        return len(_cuts(len(self.positions), self.batch_size)) + 1
 
     def draw_triplets(self, anchors: Ints, rng: Rng) -> Ints:
         """Draw for anchors [T] (rows of the training split) the triplets [3, T]."""
@@ -93,16 +91,16 @@ class TripletSampler(Sampler):
 
     def _draw(self, rng: Rng) -> Sequence[IndexBatch]:
         triplets = self.draw_triplets(rng.permutation(len(self.positions)), rng)
-        parts = np.split(triplets, range(self.batch_size, triplets.shape[1], self.batch_size), axis=1)
+        parts = np.split(triplets, _cuts(triplets.shape[1], self.batch_size), axis=1)
         return [_triplet_batch(self.positions[part]) for part in parts]
 
 
 class BalancedSampler(Sampler):
     """P classes x K pictures a batch, for mining inside the batch; an epoch has `batches_per_epoch` of them.
 
-    Classes are drawn without repetition, pictures of a class too where it has K, else with repetition. The triplets
-    of a batch (one an anchor: the next picture of its class, the same place in the next class) only feed the
-    diagnostics; what the loss compares is the miner's choice.
+    Classes are drawn without repetition, pictures of a class too where it has K, else with repetition. The
+    triplets of a batch (one an anchor: the next picture of its class, the same place in the next class) only
+    feed the diagnostics; what the loss compares is the miner's choice.
     """
 
     def __init__(
@@ -119,7 +117,7 @@ class BalancedSampler(Sampler):
         self.classes_per_batch = _checked("sampler.classes_per_batch", classes_per_batch, 2)
         self.pictures_per_class = _checked("sampler.pictures_per_class", pictures_per_class, 2)
         self.table = ClassTable(labels)
-        self.table.require(classes=classes_per_batch, pictures=2, reason="sampler.classes_per_batch asks for it")
+        self.table.require(classes=classes_per_batch, pictures=2, reason="sampler.classes_per_batch")
         self.triplets = _grid_triplets(classes_per_batch, pictures_per_class)
         whole_epoch = max(1, len(positions) // (classes_per_batch * pictures_per_class))
         self.num_batches = whole_epoch if batches_per_epoch is None else batches_per_epoch
@@ -151,29 +149,39 @@ class ClassTable:
         """Raise ValueError unless there are so many classes, each with so many pictures."""
         if len(self.counts) < classes:
             raise ValueError(
-                f"the training split has {len(self.counts)} classes, {classes} are needed: {reason}; lower it or take more"
+                f"the training split has {len(self.counts)} classes, {classes} are needed ({reason}): "
+                "ask for fewer or take a catalog with more"
             )
         if self.counts.min() < pictures:
             label = self.classes[self.counts.argmin()]
             raise ValueError(
-                f"class number {label} has {self.counts.min()} training picture, every class needs {pictures}: "
+                f"class number {label} has {self.counts.min()} training picture, each needs {pictures}: "
                 "a positive is another picture of the same class; add pictures or leave the class out"
             )
 
     def draw(self, labels: Ints, rng: Rng) -> Ints:
         """Draw for compact labels [T] one row [T] of each class."""
-        return self.rows[self.starts[labels] + rng.integers(0, self.counts[labels])]
+        rows: Ints = self.rows[self.starts[labels] + rng.integers(0, self.counts[labels])]
+        return rows
 
     def draw_other(self, anchors: Ints, rng: Rng) -> Ints:
         """Draw for rows [T] another row [T] of the same class."""
         labels = self.compact[anchors]
         step = rng.integers(1, self.counts[labels])
-        return self.rows[self.starts[labels] + (self.rank[anchors] + step) % self.counts[labels]]
+        rows: Ints = self.rows[self.starts[labels] + (self.rank[anchors] + step) % self.counts[labels]]
+        return rows
 
     def draw_distinct(self, label: int, number: int, rng: Rng) -> Ints:
         """Draw rows [number] of a compact label, distinct where the class has that many."""
         start, count = self.starts[label], self.counts[label]
-        return self.rows[start + rng.choice(count, size=number, replace=bool(count < number))]
+        rows: Ints = self.rows[start + rng.choice(count, size=number, replace=bool(count < number))]
+        return rows
+
+
+def _cuts(count: int, batch_size: int) -> list[int]:
+    """Say where batches start after the first; a rest of one joins the last: BatchNorm needs company."""
+    cuts = list(range(batch_size, count, batch_size))
+    return cuts[:-1] if cuts and batch_size > 1 and count - cuts[-1] == 1 else cuts
 
 
 def _triplet_batch(positions_3T: Ints) -> IndexBatch:

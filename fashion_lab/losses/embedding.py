@@ -1,6 +1,7 @@
 """The two ways to compare embeddings: drawn triplets, and mining inside the batch.
 
-Both are called with (embeddings [B, D], labels [B], triplets [3, T]) and give one number. B pictures, T triplets.
+Both are called with (embeddings [B, D], labels [B], triplets [3, T]) and give one number. B pictures, T
+triplets.
 """
 
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from torch import Tensor, nn
 
 
 class DrawnTriplets(nn.Module):
-    """A loss of (anchors, positives, negatives), such as `torch.nn.TripletMarginLoss`, on the sampler's triplets."""
+    """A loss of (anchors, positives, negatives) on the sampler's triplets: `torch.nn.TripletMarginLoss`."""
 
     def __init__(self, *, loss: nn.Module) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Classification metrics from one confusion matrix, so that an epoch accumulates one thing only. C classes."""
+"""Classification metrics from one confusion matrix: an epoch accumulates one thing only. C classes."""
 
 from collections.abc import Sequence
 
@@ -25,17 +25,23 @@ def classification_metrics(confusion_CC: Tensor, classes: Sequence[str]) -> dict
         "macro_recall": float(recall[present].mean()),
         "macro_f1": float(f1[present].mean()),
     }
-    names = [(f"recall/{name}", value) for name, value, there in zip(classes, recall, present, strict=True) if there]
+    names = [
+        (f"recall/{name}", value)
+        for name, value, there in zip(classes, recall, present, strict=True)
+        if there
+    ]
     return metrics | {name: float(value) for name, value in names}
 
 
 def class_weights(counts_C: Tensor, power: float) -> Tensor:
     """Weights [C] for an imbalanced loss: counts ** -power, scaled so that the mean over pictures is 1.
 
-    Power 1 weighs every class the same in sum (scikit-learn's "balanced", the notebook's way), 0 every picture the
-    same. Raises ValueError for a class without a picture.
+    Power 1 weighs every class the same in sum (scikit-learn's "balanced", the notebook's way), 0 every
+    picture the same. Raises ValueError for a class without a picture.
     """
     if (counts_C == 0).any():
-        raise ValueError(f"class counts are {counts_C.tolist()}; a class without training pictures has no weight")
+        raise ValueError(
+            f"class counts are {counts_C.tolist()}; a class without training pictures has no weight"
+        )
     weights = counts_C.double() ** -power
     return (weights * counts_C.sum() / (weights * counts_C).sum()).to(torch.float32)

@@ -1,4 +1,4 @@
-"""What the modules of both stages share: optimizer and schedule, and a network that can be tuned to the device."""
+"""What the modules of both stages share: optimizer, schedule, and the mean loss of an epoch."""
 
 import math
 from collections.abc import Callable, Iterable
@@ -13,6 +13,10 @@ from fashion_lab.modules.schedule import Schedule
 OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
 
 
+class DivergedError(ValueError):
+    """The loss is not a number any more; training on is of no use."""
+
+
 class StageModule(pl.LightningModule):
     """A network with its optimizer; the subclasses say what a step is.
 
@@ -22,9 +26,7 @@ class StageModule(pl.LightningModule):
         schedule: the learning rate over the run; None keeps it constant.
     """
 
-    def __init__(
-        self, network: nn.Module, *, optimizer: OptimizerFactory, schedule: Schedule | None
-    ) -> None:
+    def __init__(self, network: nn.Module, *, optimizer: OptimizerFactory, schedule: Schedule | None) -> None:
         super().__init__()
         self.network = network
         self.optimizer_factory = optimizer
@@ -37,7 +39,9 @@ class StageModule(pl.LightningModule):
         if self.schedule is None:
             return optimizer
         epochs = self.trainer.max_epochs or 1
-        scheduler = self.schedule.start(optimizer, steps=epochs * steps_per_epoch(self.trainer), epochs=epochs)
+        scheduler = self.schedule.start(
+            optimizer, steps=epochs * steps_per_epoch(self.trainer), epochs=epochs
+        )
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": self.schedule.interval},
@@ -50,15 +54,22 @@ class StageModule(pl.LightningModule):
         return loss
 
     def on_train_epoch_end(self) -> None:
-        self.log("train/loss", float(self._loss_sum) / max(self._loss_steps, 1))
+        loss = float(self._loss_sum) / max(self._loss_steps, 1)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f"the loss was {loss} in epoch {self.current_epoch}: training has diverged; checkpoints of "
+                "earlier epochs stay. Likely causes: optimizer.lr too high; trainer.gradient_clip_val=null; "
+                "16-bit overflow (try trainer.precision=32-true)"
+            )
+        self.log("train/loss", loss)
         self._loss_sum, self._loss_steps = 0.0, 0
 
 
 def steps_per_epoch(trainer: pl.Trainer) -> int:
     """Count the optimizer steps of an epoch.
 
-    Lightning's `estimated_stepping_batches` sets up the loaders before a checkpoint is restored, and then never gives
-    them their state: a run that stopped in the middle of an epoch would start that epoch anew.
+    Lightning's `estimated_stepping_batches` sets up the loaders before a checkpoint is restored, then never
+    gives them their state: a run that stopped in the middle of an epoch would start that epoch anew.
     """
     batches = len(trainer.datamodule.train_dataloader())  # type: ignore[attr-defined]
     limit = trainer.limit_train_batches

@@ -39,7 +39,9 @@ class ClassifierModule(StageModule):
     ) -> None:
         super().__init__(network, optimizer=optimizer, schedule=schedule)
         if not 0 <= class_weight_power <= 1:
-            raise ValueError(f"module.class_weight_power is {class_weight_power}; allowed is 0 (pictures) .. 1 (classes)")
+            raise ValueError(
+                f"module.class_weight_power is {class_weight_power}; allowed is 0 (pictures) .. 1 (classes)"
+            )
         counts = torch.tensor(class_counts)
         self.loss = loss(weight=class_weights(counts, class_weight_power)) if class_weight_power else loss()
         self.classes = list(classes)

@@ -13,7 +13,7 @@ class Schedule:
     Args:
         scheduler: takes the optimizer (and the length) and gives a torch scheduler.
         interval: whether it advances every step or every epoch.
-        length: argument that takes the number of intervals of the whole run, e.g. `total_steps`; None for none.
+        length: argument that takes the number of intervals of the run, e.g. `total_steps`; None for none.
     """
 
     def __init__(

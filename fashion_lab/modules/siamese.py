@@ -1,5 +1,6 @@
 """Stage 2: an encoder whose distances mean "looks similar"."""
 
+import torch
 from torch import Tensor, nn
 
 from fashion_lab.contracts.batch import GROUPS, IMAGES, LABELS, PRODUCTS, TRIPLETS, Batch
@@ -9,7 +10,7 @@ from fashion_lab.modules.base import OptimizerFactory, StageModule
 from fashion_lab.modules.schedule import Schedule
 from fashion_lab.networks import SiameseNetwork
 
-DEFAULT_MARGIN = 0.2  # what counts as active where the loss has no margin; FaceNet's (Schroff et al. 2015, section 3.2)
+DEFAULT_MARGIN = 0.2  # says what is active where the loss has no margin; FaceNet's (Schroff et al. 2015, 3.2)
 COLLAPSED_SPREAD = 1e-3  # assumption: embeddings this equal differ by rounding and little else
 RESTING = 0.01  # share of the margin; a loss this close to it says that both distances are equal
 PATIENCE = 2  # epochs; one may be an accident of a high learning rate
@@ -40,12 +41,11 @@ class SiameseModule(StageModule):
         super().__init__(network, optimizer=optimizer, schedule=schedule)
         self.network: SiameseNetwork
         self.loss = loss
-        margin = getattr(loss, "margin", None)
-        self.margin = DEFAULT_MARGIN if margin is None else float(margin)
-        self.rests_at = margin
+        self.rests_at: float | None = getattr(loss, "margin", None)
+        self.margin = DEFAULT_MARGIN if self.rests_at is None else self.rests_at
         self.by_class = RetrievalMetrics()
         self.by_product = RetrievalMetrics()
-        self._summary_sum: Tensor | float = 0.0
+        self._summary_sum = torch.zeros(())
         self._collapsed_epochs = 0
 
     def forward(self, images: Tensor) -> Tensor:
@@ -53,7 +53,9 @@ class SiameseModule(StageModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         embeddings_BD = self.network.embed_batch(batch[IMAGES], batch[TRIPLETS]).float()
-        loss: Tensor = self.loss(embeddings_BD, batch[LABELS], batch[TRIPLETS])
+        # a loss that multiplies matrices (cosine similarities, proxies) would leave float32 under autocast
+        with torch.autocast(embeddings_BD.device.type, enabled=False):
+            loss: Tensor = self.loss(embeddings_BD, batch[LABELS], batch[TRIPLETS])
         self._summary_sum = self._summary_sum + triplet_summary(
             embeddings_BD.detach(), batch[TRIPLETS], self.margin
         )
@@ -61,25 +63,24 @@ class SiameseModule(StageModule):
 
     def on_train_epoch_end(self) -> None:
         loss = float(self._loss_sum) / max(self._loss_steps, 1)
-        values = (self._summary_sum / max(self._loss_steps, 1)).tolist()  # type: ignore[union-attr]
+        values = (self._summary_sum / max(self._loss_steps, 1)).expand(len(SUMMARY)).tolist()
         summary = dict(zip(SUMMARY, values, strict=True))
         self.log_dict({f"train/{name}": value for name, value in summary.items()})
-        self._summary_sum = 0.0
+        self._summary_sum = torch.zeros(())
         super().on_train_epoch_end()
         self._stop_if_collapsed(loss, summary["spread"], summary["active_triplets"])
 
     def _stop_if_collapsed(self, loss: float, spread: float, active: float) -> None:
-        resting = (
-            self.rests_at is not None and abs(loss - self.rests_at) < RESTING * self.rests_at and active > 0.99
-        )
+        margin = self.rests_at
+        resting = margin is not None and abs(loss - margin) < RESTING * margin and active > 0.99
         collapsed = spread < COLLAPSED_SPREAD or resting
         self._collapsed_epochs = self._collapsed_epochs + 1 if collapsed else 0
         if self._collapsed_epochs >= PATIENCE:
             raise CollapseError(
-                f"the embeddings have collapsed: for {PATIENCE} epochs their spread was {spread:.1e} and the loss "
-                f"{loss:.4f} (margin {self.rests_at}). Likely causes: optimizer.lr too high; hard mining from "
-                "scratch (start from a stage 1 run with ckpt=, or use loss=semi_hard); a margin that the "
-                "embeddings cannot reach (with encoder.normalize distances end at 2)"
+                f"the embeddings have collapsed for {PATIENCE} epochs: their spread is {spread:.1e} and the "
+                f"loss {loss:.4f} (margin {self.rests_at}). Likely causes: optimizer.lr too high; hard "
+                "mining from scratch (start from a stage 1 run with ckpt=, or use loss=semi_hard); a margin "
+                "that the embeddings cannot reach (with encoder.normalize distances end at 2)"
             )
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
