@@ -92,6 +92,8 @@ def explain(error: Exception, config_name: str) -> str:
         return f"{text.splitlines()[0]}; there are {', '.join(error.options)}{hint}"
     if isinstance(error, ConfigCompositionException) and error.__cause__ is not None:
         text = f"{text.splitlines()[0]} {str(error.__cause__).splitlines()[0]}"
+    if "Multiple values for" in text:
+        return f"{text.splitlines()[0].partition('.')[0]}: an option that is named belongs to the other stage"
     misspelt = re.search(r"Could not override '([\w.@/]+)'|Key '([\w.]+)' (?:is )?not in", text)
     if misspelt is None:
         return text
