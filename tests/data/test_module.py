@@ -1,0 +1,161 @@
+from functools import partial
+
+import numpy as np
+import pytest
+import pytorch_lightning as pl
+import torch
+from toys import ToyCatalog
+
+from fashion_lab.contracts.batch import GROUPS, IMAGES, INDICES, LABELS, PRODUCTS, TARGETS, TRIPLETS
+from fashion_lab.data.augment import Augment
+from fashion_lab.data.module import CatalogData
+from fashion_lab.data.samplers import ShuffleSampler, TripletSampler
+from fashion_lab.networks import normalise
+
+
+class Watcher(pl.LightningModule):
+    """Keeps the batches that it is given."""
+
+    def __init__(self):
+        super().__init__()
+        self.weight = torch.nn.Parameter(torch.zeros(()))
+        self.seen = {"train": [], "val": [], "test": []}
+
+    def training_step(self, batch, batch_idx):
+        self.seen["train"].append(batch)
+        return self.weight * batch[IMAGES].mean()
+
+    def validation_step(self, batch, batch_idx):
+        self.seen["val"].append(batch)
+
+    def test_step(self, batch, batch_idx):
+        self.seen["test"].append(batch)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+def quiet_trainer(**options):
+    silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    return pl.Trainer(
+        **silent, enable_model_summary=False, accelerator="cpu", num_sanity_val_steps=0, **options
+    )
+
+
+def data(catalog=None, *, broken=(), sampler=ShuffleSampler, **augment):
+    catalog = catalog or ToyCatalog()
+    sampler = partial(sampler, seed=0, batch_size=4)
+    return CatalogData(
+        catalog, catalog.store(*broken), sampler=sampler, augment=Augment(**augment), eval_batch_size=4
+    )
+
+
+def watched(source, epochs=1):
+    watcher = Watcher()
+    trainer = quiet_trainer(max_epochs=epochs)
+    trainer.fit(watcher, datamodule=source)
+    trainer.test(watcher, datamodule=source, verbose=False)
+    return watcher.seen
+
+
+def test_batches_of_a_run():
+    catalog = ToyCatalog()
+    seen = watched(data(catalog))
+    for split, batches in (("train", seen["train"]), ("validation", seen["val"]), ("test", seen["test"])):
+        indices = torch.cat([batch[INDICES] for batch in batches]).numpy()
+        assert sorted(indices) == catalog.splits[split].tolist()
+        for batch in batches:
+            rows = batch[INDICES].numpy()
+            assert batch[IMAGES].dtype == torch.float32
+            assert torch.equal(batch[IMAGES], normalise(torch.from_numpy(catalog.pixels[rows])))
+            assert np.array_equal(batch[LABELS].numpy(), catalog.labels[rows])
+            if split == "train":
+                assert set(batch) == {INDICES, LABELS, IMAGES}
+            else:
+                assert set(batch) == {INDICES, LABELS, IMAGES, GROUPS, PRODUCTS}
+                assert np.array_equal(batch[GROUPS].numpy(), catalog.groups[rows])
+                assert np.array_equal(batch[PRODUCTS].numpy(), catalog.products[rows])
+
+
+def test_a_catalog_without_groups_and_products():
+    seen = watched(data(ToyCatalog(known=False)))
+    assert set(seen["val"][0]) == {INDICES, LABELS, IMAGES}
+
+
+def test_only_training_pictures_are_changed():
+    catalog = ToyCatalog()
+    seen = watched(data(catalog, brightness=0.5), epochs=2)
+    plain = normalise(torch.from_numpy(catalog.pixels))
+    assert all(not torch.equal(batch[IMAGES], plain[batch[INDICES]]) for batch in seen["train"])
+    assert all(torch.equal(batch[IMAGES], plain[batch[INDICES]]) for batch in seen["val"] + seen["test"])
+
+
+def test_validation_has_nothing_random():
+    torch.manual_seed(0)
+    first = watched(data(flip=0.5, erasing=1.0), epochs=2)["val"]
+    torch.manual_seed(1)
+    second = watched(data(rotation=90), epochs=2)["val"]
+    assert len(first) == len(second) == 4
+    for ours, theirs in zip(first, second, strict=True):
+        assert all(torch.equal(ours[key], theirs[key]) for key in ours)
+
+
+def test_training_repeats_with_its_seed_alone():
+    torch.manual_seed(0)
+    first = watched(data(flip=0.5, erasing=1.0), epochs=2)["train"]
+    torch.manual_seed(1)
+    second = watched(data(flip=0.5, erasing=1.0), epochs=2)["train"]
+    assert all(torch.equal(a[IMAGES], b[IMAGES]) for a, b in zip(first, second, strict=True))
+    assert not torch.equal(first[0][IMAGES], first[len(first) // 2][IMAGES])
+
+
+def test_triplet_batches_keep_their_triplets():
+    catalog = ToyCatalog()
+    for batch in watched(data(catalog, sampler=TripletSampler))["train"]:
+        anchors, positives, negatives = batch[LABELS][batch[TRIPLETS]]
+        assert torch.equal(anchors, positives)
+        assert (anchors != negatives).all()
+
+
+def test_mixup_gives_targets_of_both_pictures():
+    catalog = ToyCatalog()
+    for batch in watched(data(catalog, mixup=1.0))["train"]:
+        plain = normalise(torch.from_numpy(catalog.pixels[batch[INDICES].numpy()]))
+        shares = (batch[IMAGES] - plain.flip(0)) / (plain - plain.flip(0))
+        share = shares[shares.isfinite()].median()
+        one_hot = torch.eye(3)[batch[LABELS]]
+        torch.testing.assert_close(
+            batch[TARGETS], share * one_hot + (1 - share) * one_hot.flip(0), atol=1e-4, rtol=0
+        )
+
+
+def test_unreadable_pictures_are_left_out():
+    catalog = ToyCatalog()
+    train, validation = catalog.splits["train"], catalog.splits["validation"]
+    broken = (int(train[2]), int(validation[0]))
+    source = data(catalog, broken=broken)
+    seen = watched(source)
+    shown = torch.cat([batch[INDICES] for batches in seen.values() for batch in batches]).tolist()
+    assert not set(broken) & set(shown)
+    assert len(shown) == len(catalog) - 2
+    assert (
+        source.class_counts().tolist()
+        == np.bincount(np.delete(catalog.labels[train], 2), minlength=3).tolist()
+    )
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_split_without_a_readable_picture(split):
+    catalog = ToyCatalog()
+    broken = catalog.splits[split].tolist()
+    with pytest.raises(ValueError, match=f"'toy' has no readable picture in its split '{split}'"):
+        data(catalog, broken=broken)
+    del catalog.splits[split]
+    with pytest.raises(ValueError, match=f"no readable picture in its split '{split}'"):
+        data(catalog)
+
+
+def test_class_counts_name_every_class():
+    catalog = ToyCatalog()
+    catalog.labels[catalog.splits["train"]] %= 2
+    assert data(catalog).class_counts().tolist() == [6, 3, 0]
