@@ -1,12 +1,18 @@
-"""A catalog and a pixel store that live in memory, for tests of what comes after them."""
+"""A catalog and a pixel store that live in memory, and a trainer without side effects, for unit tests."""
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
+import pytorch_lightning as pl
 from PIL import Image
 
+from fashion_lab.backbones.mobilenet import MobileNetBackbone
 from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.data.augment import Augment
+from fashion_lab.data.module import CatalogData
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.data.samplers import ShuffleSampler
 
 
 class ToyCatalog(Catalog):
@@ -56,3 +62,21 @@ class ToyCatalog(Catalog):
         pixels[list(broken)] = 0
         pixels.setflags(write=False)
         return PixelStore(pixels, dict.fromkeys(broken, "torn"), Path("nowhere"))
+
+
+def toy_data(catalog=None, *, broken=(), sampler=ShuffleSampler, options=None, **augment):
+    """The datamodule of a toy catalog, in batches of 4."""
+    catalog = catalog or ToyCatalog()
+    sampler = partial(sampler, seed=0, **(options or {"batch_size": 4}))
+    store = catalog.store(*broken)
+    return CatalogData(catalog, store, sampler=sampler, augment=Augment(**augment), eval_batch_size=4)
+
+
+def toy_backbone():
+    return MobileNetBackbone(stages=[[8, 1, 2, 2]], stem_channels=4)
+
+
+def quiet_trainer(**options):
+    silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    silent |= {"enable_model_summary": False, "accelerator": "cpu", "num_sanity_val_steps": 0}
+    return pl.Trainer(**silent | options)

@@ -1,15 +1,11 @@
-from functools import partial
-
 import numpy as np
 import pytest
 import pytorch_lightning as pl
 import torch
-from toys import ToyCatalog
+from toys import ToyCatalog, quiet_trainer, toy_data
 
 from fashion_lab.contracts.batch import GROUPS, IMAGES, INDICES, LABELS, PRODUCTS, TARGETS, TRIPLETS
-from fashion_lab.data.augment import Augment
-from fashion_lab.data.module import CatalogData
-from fashion_lab.data.samplers import ShuffleSampler, TripletSampler
+from fashion_lab.data.samplers import TripletSampler
 from fashion_lab.networks import normalise
 
 
@@ -35,21 +31,6 @@ class Watcher(pl.LightningModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
-def quiet_trainer(**options):
-    silent = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
-    return pl.Trainer(
-        **silent, enable_model_summary=False, accelerator="cpu", num_sanity_val_steps=0, **options
-    )
-
-
-def data(catalog=None, *, broken=(), sampler=ShuffleSampler, **augment):
-    catalog = catalog or ToyCatalog()
-    sampler = partial(sampler, seed=0, batch_size=4)
-    return CatalogData(
-        catalog, catalog.store(*broken), sampler=sampler, augment=Augment(**augment), eval_batch_size=4
-    )
-
-
 def watched(source, epochs=1):
     watcher = Watcher()
     trainer = quiet_trainer(max_epochs=epochs)
@@ -60,7 +41,7 @@ def watched(source, epochs=1):
 
 def test_batches_of_a_run():
     catalog = ToyCatalog()
-    seen = watched(data(catalog))
+    seen = watched(toy_data(catalog))
     for split, batches in (("train", seen["train"]), ("validation", seen["val"]), ("test", seen["test"])):
         indices = torch.cat([batch[INDICES] for batch in batches]).numpy()
         assert sorted(indices) == catalog.splits[split].tolist()
@@ -78,13 +59,13 @@ def test_batches_of_a_run():
 
 
 def test_a_catalog_without_groups_and_products():
-    seen = watched(data(ToyCatalog(known=False)))
+    seen = watched(toy_data(ToyCatalog(known=False)))
     assert set(seen["val"][0]) == {INDICES, LABELS, IMAGES}
 
 
 def test_only_training_pictures_are_changed():
     catalog = ToyCatalog()
-    seen = watched(data(catalog, brightness=0.5), epochs=2)
+    seen = watched(toy_data(catalog, brightness=0.5), epochs=2)
     plain = normalise(torch.from_numpy(catalog.pixels))
     assert all(not torch.equal(batch[IMAGES], plain[batch[INDICES]]) for batch in seen["train"])
     assert all(torch.equal(batch[IMAGES], plain[batch[INDICES]]) for batch in seen["val"] + seen["test"])
@@ -92,9 +73,9 @@ def test_only_training_pictures_are_changed():
 
 def test_validation_has_nothing_random():
     torch.manual_seed(0)
-    first = watched(data(flip=0.5, erasing=1.0), epochs=2)["val"]
+    first = watched(toy_data(flip=0.5, erasing=1.0), epochs=2)["val"]
     torch.manual_seed(1)
-    second = watched(data(rotation=90), epochs=2)["val"]
+    second = watched(toy_data(rotation=90), epochs=2)["val"]
     assert len(first) == len(second) == 4
     for ours, theirs in zip(first, second, strict=True):
         assert all(torch.equal(ours[key], theirs[key]) for key in ours)
@@ -102,16 +83,16 @@ def test_validation_has_nothing_random():
 
 def test_training_repeats_with_its_seed_alone():
     torch.manual_seed(0)
-    first = watched(data(flip=0.5, erasing=1.0), epochs=2)["train"]
+    first = watched(toy_data(flip=0.5, erasing=1.0), epochs=2)["train"]
     torch.manual_seed(1)
-    second = watched(data(flip=0.5, erasing=1.0), epochs=2)["train"]
+    second = watched(toy_data(flip=0.5, erasing=1.0), epochs=2)["train"]
     assert all(torch.equal(a[IMAGES], b[IMAGES]) for a, b in zip(first, second, strict=True))
     assert not torch.equal(first[0][IMAGES], first[len(first) // 2][IMAGES])
 
 
 def test_triplet_batches_keep_their_triplets():
     catalog = ToyCatalog()
-    for batch in watched(data(catalog, sampler=TripletSampler))["train"]:
+    for batch in watched(toy_data(catalog, sampler=TripletSampler))["train"]:
         anchors, positives, negatives = batch[LABELS][batch[TRIPLETS]]
         assert torch.equal(anchors, positives)
         assert (anchors != negatives).all()
@@ -119,7 +100,7 @@ def test_triplet_batches_keep_their_triplets():
 
 def test_mixup_gives_targets_of_both_pictures():
     catalog = ToyCatalog()
-    for batch in watched(data(catalog, mixup=1.0))["train"]:
+    for batch in watched(toy_data(catalog, mixup=1.0))["train"]:
         plain = normalise(torch.from_numpy(catalog.pixels[batch[INDICES].numpy()]))
         shares = (batch[IMAGES] - plain.flip(0)) / (plain - plain.flip(0))
         share = shares[shares.isfinite()].median()
@@ -133,7 +114,7 @@ def test_unreadable_pictures_are_left_out():
     catalog = ToyCatalog()
     train, validation = catalog.splits["train"], catalog.splits["validation"]
     broken = (int(train[2]), int(validation[0]))
-    source = data(catalog, broken=broken)
+    source = toy_data(catalog, broken=broken)
     seen = watched(source)
     shown = torch.cat([batch[INDICES] for batches in seen.values() for batch in batches]).tolist()
     assert not set(broken) & set(shown)
@@ -149,13 +130,13 @@ def test_a_split_without_a_readable_picture(split):
     catalog = ToyCatalog()
     broken = catalog.splits[split].tolist()
     with pytest.raises(ValueError, match=f"'toy' has no readable picture in its split '{split}'"):
-        data(catalog, broken=broken)
+        toy_data(catalog, broken=broken)
     del catalog.splits[split]
     with pytest.raises(ValueError, match=f"no readable picture in its split '{split}'"):
-        data(catalog)
+        toy_data(catalog)
 
 
 def test_class_counts_name_every_class():
     catalog = ToyCatalog()
     catalog.labels[catalog.splits["train"]] %= 2
-    assert data(catalog).class_counts().tolist() == [6, 3, 0]
+    assert toy_data(catalog).class_counts().tolist() == [6, 3, 0]
