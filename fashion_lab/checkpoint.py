@@ -4,7 +4,9 @@ A checkpoint is Lightning's, loads with `weights_only=True`, and has two keys mo
 and `digest`, a sha256 over everything else: without it a flipped bit in a tensor loads without complaint.
 """
 
+import io
 import os
+import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypedDict
@@ -36,6 +38,7 @@ class Record(TypedDict):
     classes: list[str]
     parent: dict[str, Any] | None
     start: dict[str, float]
+    overrides: list[str]
 
 
 def find(given: str | Path) -> Path:
@@ -63,19 +66,20 @@ def find(given: str | Path) -> Path:
 def write(path: Path, checkpoint: dict[str, Any]) -> None:
     """Write a checkpoint whole or not at all: after a kill or a full disk the previous file is there."""
     checkpoint[DIGEST] = digest({key: value for key, value in checkpoint.items() if key != DIGEST})
+    content = io.BytesIO()  # straight to the file, torch turns "disk full" into an error that says nothing
+    torch.save(checkpoint, content)
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
-            torch.save(checkpoint, file)
+            file.write(content.getbuffer())
             file.flush()
             os.fsync(file.fileno())
         temporary.replace(path)
     except OSError as error:
-        free = os.statvfs(path.parent)
-        free_bytes = free.f_bavail * free.f_frsize
+        free = shutil.disk_usage(path.parent).free if path.parent.is_dir() else 0
         raise OSError(
-            error.errno, f"{path} could not be written ({error.strerror}; {free_bytes:,} bytes free)"
+            error.errno, f"{path} could not be written ({error.strerror}; {free:,} bytes free)"
         ) from error
     finally:
         temporary.unlink(missing_ok=True)

@@ -35,7 +35,7 @@ def network_size(network: nn.Module, pixels: int) -> NetworkSize:
 
 
 def opening_block(
-    module: nn.Module, catalog: Catalog, data: CatalogData, size: NetworkSize, record: Record, folder: Path
+    catalog: Catalog, data: CatalogData, size: NetworkSize, record: Record, folder: Path
 ) -> Panel:
     """Say what is trained on what."""
     splits = ", ".join(f"{name} {len(rows):,}" for name, rows in data.splits.items())

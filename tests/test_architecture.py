@@ -21,13 +21,28 @@ LAYERS = [
     {"encoder"},
     {"callbacks", "gallery", "evaluation", "check", "resume", "summary"},
     {"visual_search"},
+    {"assembly", "device"},
     {"training", "indexing", "searching"},
     VERBS,
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 APART = [{"backbones", "catalogs", "indexes", "metrics", "losses"}, {"data", "modules"}]
-LIGHTNING = {"modules", "data", "callbacks", "training"}
-HYDRA = {"config", "schema", "targets", "problems", "jobs", "check", "resume", "training", "indexing", "searching", "studies"} | VERBS
+LIGHTNING = {"modules", "data", "callbacks", "training", "device"}
+HYDRA = {
+    "config",
+    "schema",
+    "targets",
+    "problems",
+    "jobs",
+    "check",
+    "resume",
+    "training",
+    "assembly",
+    "device",
+    "indexing",
+    "searching",
+    "studies",
+} | VERBS
 WITHOUT_TRAINING = {"visual_search", "searching", "search", "indexing", "index"}
 
 

@@ -32,7 +32,9 @@ def test_both_stages_index_and_search(tmp_path):
     run("fashion_lab.train", *tiny, "stage=siamese", "ckpt=one", "hydra.run.dir=two", cwd=tmp_path)
     data = [word for word in TINY if word.startswith("data.")]
     run("fashion_lab.index", "ckpt=two", *data, "split=test", "out=index", cwd=tmp_path)
-    items = [json.loads(line) for line in next(tmp_path.glob("index/**/items.jsonl")).read_text().splitlines()]
+    items = [
+        json.loads(line) for line in next(tmp_path.glob("index/**/items.jsonl")).read_text().splitlines()
+    ]
     query = items[5]["id"]
     done = run("fashion_lab.search", "index=index", f"item='{query}'", "k=3", "format=json", cwd=tmp_path)
     (answer,) = json.loads(done.stdout)["queries"]
@@ -43,8 +45,17 @@ def test_both_stages_index_and_search(tmp_path):
 
 
 def start_long_training(folder):
-    command = [sys.executable, "-m", "fashion_lab.train", *TINY, "trainer.max_epochs=100000", "hydra.run.dir=run"]
-    process = subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    command = [
+        sys.executable,
+        "-m",
+        "fashion_lab.train",
+        *TINY,
+        "trainer.max_epochs=100000",
+        "hydra.run.dir=run",
+    ]
+    process = subprocess.Popen(
+        command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
     last = folder / "run/checkpoints/last.ckpt"
     deadline = time.monotonic() + 120
     while not last.exists() and process.poll() is None and time.monotonic() < deadline:

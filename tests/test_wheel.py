@@ -17,7 +17,17 @@ def site(tmp_path_factory):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", str(folder)]
     subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
     (wheel,) = folder.glob("*.whl")
-    install = ["uv", "pip", "install", "--quiet", "--no-deps", "--offline", "--target", str(folder / "site"), str(wheel)]
+    install = [
+        "uv",
+        "pip",
+        "install",
+        "--quiet",
+        "--no-deps",
+        "--offline",
+        "--target",
+        str(folder / "site"),
+        str(wheel),
+    ]
     subprocess.run([sys.executable, "-m", *install], check=True, capture_output=True)
     return folder / "site"
 

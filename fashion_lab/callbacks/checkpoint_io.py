@@ -1,4 +1,4 @@
-"""Lightning's way to files, replaced by ours: its own writes through TMPDIR, and tears files on another filesystem."""
+"""Lightning's way to files, replaced by ours: its own tears them where TMPDIR is another disk."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,9 @@ from fashion_lab import checkpoint as files
 class AtomicCheckpointIO(CheckpointIO):
     """Saves and loads through `fashion_lab.checkpoint`: whole, flushed, checked, `weights_only`."""
 
-    def save_checkpoint(self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None) -> None:
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
         files.write(Path(path), checkpoint)
 
     def load_checkpoint(

@@ -15,7 +15,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class WriteRecord(pl.Callback):
-    """Puts the run's record into every checkpoint, so that it can be loaded without any other file."""
+    """Puts the run's record into every checkpoint, so that it can be loaded without another file."""
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -27,7 +27,7 @@ class WriteRecord(pl.Callback):
 
 
 class SeedSteps(pl.Callback):
-    """Seeds torch before each step from (seed, step), so that dropout too is the same after an interruption."""
+    """Seeds torch before each step from (seed, step): dropout too goes on as if uninterrupted."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -39,10 +39,10 @@ class SeedSteps(pl.Callback):
 
 
 class StopOnSignal(pl.Callback):
-    """On SIGTERM or Ctrl-C finishes the step, saves `last.ckpt` and exits 143 or 130; a second signal exits at once.
+    """On SIGTERM or Ctrl-C finishes the step, saves `last.ckpt`, exits 143 or 130; a second signal exits at once.
 
-    A save after the last step of an epoch would miss the validation that follows, so it waits for the next step;
-    after the last step of all, training ends as it would have.
+    A save after the last step of an epoch would miss the validation that follows, so that epoch is finished
+    first: its end writes `last.ckpt` as always.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -64,18 +64,27 @@ class StopOnSignal(pl.Callback):
         self.received = number
 
     def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: STEP_OUTPUT, batch: Any, batch_idx: int
+        self,
+        trainer: pl.Trainer,
+        pl_module: pl.LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         if self.received is not None and not trainer.is_last_batch:
+            trainer.save_checkpoint(self.folder / FOLDER / LAST)
+            self._stop(trainer)
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if self.received is not None:
             self._stop(trainer)
 
     def on_train_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self.received is not None:
-            raise SystemExit(128 + self.received)
+            self._stop(trainer)
 
     def _stop(self, trainer: pl.Trainer) -> None:
         assert self.received is not None
-        trainer.save_checkpoint(self.folder / FOLDER / LAST)
         name = signal.Signals(self.received).name
         print(
             f"\nstopped by {name} after step {trainer.global_step}; go on with\n"

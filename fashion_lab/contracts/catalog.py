@@ -1,4 +1,4 @@
-"""What every catalog promises: labelled pictures with named splits; nothing about batches, sizes or devices."""
+"""What every catalog promises: labelled pictures with named splits; no batches, sizes or devices."""
 
 import hashlib
 from abc import ABC, abstractmethod
@@ -39,7 +39,7 @@ class Catalog(ABC):
 
     @abstractmethod
     def open(self, position: int) -> Image.Image:
-        """Open one picture, not yet decoded. Raises `fashion_lab.pictures.PictureError` when it cannot be read."""
+        """Open one picture, not yet decoded. Raises `fashion_lab.pictures.PictureError` if it is broken."""
 
     @abstractmethod
     def item(self, position: int) -> str:

@@ -1,0 +1,210 @@
+"""Two stages, notebook against default: runs what is missing, then writes the table and the plot.
+
+python experiments/two-stages/study.py jobs=2     train (two at once, one thread each), then tables and plot
+python experiments/two-stages/study.py jobs=0     tables and plot of what is there
+"""
+
+import csv
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import NamedTuple
+
+HERE = Path(__file__).parent
+RUNS = Path("outputs/studies/two-stages")
+RECIPES = {"notebook": ["experiment=notebook"], "default": []}
+REPEATS = {
+    "official": [[f"seed={seed}"] for seed in range(3)],
+    "folds": [["data.folds=5", f"data.fold={fold}", f"seed={fold}"] for fold in range(5)],
+}
+STAGE_1 = ("val/accuracy", "val_last/accuracy", "val/macro_recall")
+STAGE_2 = ("precision_at_1", "precision_at_5", "map_at_r", "r_precision")
+VIEWS = {
+    "all": "",
+    "sender hidden": "other_senders/",
+    "in train": "gallery/",
+    "in train, sender hidden": "gallery/other_senders/",
+}
+
+
+class Job(NamedTuple):
+    """One recipe, both stages, one repeat."""
+
+    protocol: str
+    recipe: str
+    number: int
+
+    @property
+    def folder(self) -> Path:
+        return RUNS / self.protocol / f"{self.recipe}-{self.number}"
+
+    def commands(self) -> Iterator[list[str]]:
+        words = ["data=clothing", *RECIPES[self.recipe], *REPEATS[self.protocol][self.number], "threads=1"]
+        start = [sys.executable, "-m", "fashion_lab.train", *words]
+        if not (self.folder / "classifier/result.json").exists():
+            yield [*start, f"hydra.run.dir={self.folder}/classifier"]
+        if not (self.folder / "siamese/result.json").exists():
+            stage_2 = [
+                "stage=siamese",
+                f"ckpt={self.folder}/classifier",
+                f"hydra.run.dir={self.folder}/siamese",
+            ]
+            yield [*start, *stage_2]
+
+    def metrics(self) -> dict[str, float]:
+        stages = ("classifier", "siamese")
+        return {
+            f"{stage} {name}": value
+            for stage in stages
+            for name, value in json.loads((self.folder / stage / "result.json").read_text())[
+                "metrics"
+            ].items()
+        }
+
+
+JOBS = [
+    Job(protocol, recipe, n)
+    for protocol, all_ in REPEATS.items()
+    for n in range(len(all_))
+    for recipe in RECIPES
+]
+
+
+def train(job: Job) -> None:
+    """Run both stages of a job; a failure is shown and ends that job only."""
+    for command in job.commands():
+        print(*command[1:], flush=True)
+        job.folder.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        if done.returncode:
+            print(f"failed: {job.folder}\n{done.stderr[-2000:]}", file=sys.stderr)
+            return
+
+
+def floors() -> list[dict[str, str]]:
+    """What needs no training: the largest class, and the nearest neighbour on 32x32 grey pixels."""
+    import numpy as np
+    import torch
+
+    from fashion_lab.catalogs.clothing import ClothingCatalog
+    from fashion_lab.data.pixels import PixelStore
+    from fashion_lab.metrics.retrieval import leave_one_out, retrieval_metrics
+    from fashion_lab.pictures import PixelSpec
+    from fashion_lab.studies.intervals import estimate
+
+    seven = ["dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt"]
+    rows = []
+    for protocol, repeats in {"official": [(None, None)], "folds": [(5, fold) for fold in range(5)]}.items():
+        found: dict[str, list[float]] = {}
+        for folds, fold in repeats:
+            catalog = ClothingCatalog(classes=seven, name="clothing", folds=folds, fold=fold)
+            pixels = PixelStore.open(catalog, PixelSpec(size=32, fit="squash")).pixels
+            grey = torch.from_numpy(
+                np.asarray(pixels, dtype=np.float32).mean(1).reshape(len(catalog), -1) / 255
+            )
+            train, val = catalog.splits["train"], catalog.splits["validation"]
+            labels, groups = torch.from_numpy(catalog.labels), torch.from_numpy(catalog.groups)
+            majority = np.bincount(catalog.labels[train]).argmax()
+            near = retrieval_metrics(grey[val], labels[val], grey[train], labels[train])
+            values = {
+                "majority class": float((catalog.labels[val] == majority).mean()),
+                "nearest grey pixels": near["precision_at_1"],
+            }
+            alone = leave_one_out(grey[val], labels[val])
+            hidden = leave_one_out(grey[val], labels[val], groups[val])
+            values |= {f"grey pixels {name}": alone[name] for name in STAGE_2}
+            values |= {f"grey pixels sender hidden {name}": hidden[name] for name in STAGE_2}
+            for name, value in values.items():
+                found.setdefault(name, []).append(value)
+        rows += [row(protocol, "floor", name, estimate(values)) for name, values in found.items()]
+    return rows
+
+
+def row(protocol: str, recipe: str, metric: str, value: tuple[float, float | None, int]) -> dict[str, str]:
+    mean, half, repeats = value
+    interval = "" if half is None else f"{half:.4f}"
+    return {
+        "protocol": protocol,
+        "recipe": recipe,
+        "metric": metric,
+        "mean": f"{mean:.4f}",
+        "half_interval": interval,
+        "runs": str(repeats),
+    }
+
+
+def table() -> list[dict[str, str]]:
+    """Mean and 95% interval of every metric, and the paired gain of stage 2 over its own start."""
+    from fashion_lab.studies.intervals import estimate
+
+    rows = floors()
+    for protocol in REPEATS:
+        for recipe in RECIPES:
+            runs = [job.metrics() for job in JOBS if (job.protocol, job.recipe) == (protocol, recipe)]
+            for name in STAGE_1:
+                rows.append(
+                    row(protocol, recipe, name, estimate([run[f"classifier {name}"] for run in runs]))
+                )
+            for view, prefix in VIEWS.items():
+                for name in STAGE_2:
+                    start = [run[f"siamese val_start/{prefix}{name}"] for run in runs]
+                    end = [run[f"siamese val/{prefix}{name}"] for run in runs]
+                    gain = [b - a for a, b in zip(start, end, strict=True)]
+                    for what, values in {"stage 1": start, "stage 2": end, "gain": gain}.items():
+                        rows.append(row(protocol, recipe, f"{what} {name} ({view})", estimate(values)))
+    return rows
+
+
+def plot(rows: list[dict[str, str]], path: Path) -> None:
+    """Accuracy of stage 1, and MAP@R before and after stage 2, for both protocols."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    value = {
+        (r["protocol"], r["recipe"], r["metric"]): (float(r["mean"]), float(r["half_interval"] or 0))
+        for r in rows
+    }
+    panels = {
+        "stage 1: accuracy": {"": "val/accuracy"},
+        "Precision@1, leave one out": {s: f"{s} precision_at_1 (all)" for s in ("stage 1", "stage 2")},
+        "MAP@R, leave one out": {s: f"{s} map_at_r (all)" for s in ("stage 1", "stage 2")},
+        "MAP@R, sender hidden": {s: f"{s} map_at_r (sender hidden)" for s in ("stage 1", "stage 2")},
+    }
+    figure, axes = plt.subplots(1, len(panels), figsize=(14, 4), sharey=True, layout="constrained")
+    for axis, (title, bars) in zip(axes, panels.items(), strict=True):
+        ticks: list[str] = []
+        for protocol in REPEATS:
+            for recipe, colour in zip(RECIPES, ("#9aa5b1", "#1f6feb"), strict=True):
+                for shade, (stage, metric) in enumerate(bars.items()):
+                    mean, half = value[protocol, recipe, metric]
+                    alpha = 0.5 if len(bars) == 2 and shade == 0 else 1.0
+                    axis.bar(len(ticks), mean, yerr=half, color=colour, alpha=alpha, capsize=3)
+                    axis.text(len(ticks), 0.03, f"{mean:.2f}", ha="center", fontsize=8)
+                    ticks.append("\n".join(word for word in (protocol, recipe, stage) if word))
+        axis.set_xticks(range(len(ticks)), ticks, fontsize=7)
+        axis.set_title(title, fontsize=10)
+        axis.set_ylim(0, 1)
+        axis.spines[["top", "right"]].set_visible(False)
+    figure.savefig(path, dpi=130)
+
+
+def main(jobs: int) -> None:
+    if jobs:
+        with ThreadPoolExecutor(jobs) as pool:
+            list(pool.map(train, JOBS))
+    rows = table()
+    with (HERE / "table.csv").open("w", newline="") as file:
+        writer = csv.DictWriter(file, rows[0].keys())
+        writer.writeheader()
+        writer.writerows(rows)
+    plot(rows, HERE / "plot.png")
+
+
+if __name__ == "__main__":
+    (word,) = sys.argv[1:] or ["jobs=0"]
+    main(int(word.removeprefix("jobs=")))

@@ -1,0 +1,47 @@
+"""Process-wide switches and the precision of a training: set from the config, every time, never left over."""
+
+import logging
+import warnings
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from fashion_lab.config import ConfigError
+
+EXPECTED_WARNINGS = (
+    ".*does not have many workers.*",  # pictures are decoded already
+    ".*LeafSpec.*",  # Lightning 2.6 on torch 2.15
+    ".*smaller than the logging interval.*",  # small catalogs have few steps an epoch
+    ".*Trying to infer the `batch_size`.*",
+    ".*exists and is not empty.*",  # a resumed run
+)
+
+
+def settle(cfg: DictConfig) -> None:
+    """Set every process-wide switch, so that a job in a sweep is the same as alone."""
+    pl.seed_everything(cfg.seed, verbose=False)
+    if cfg.threads is not None:
+        torch.set_num_threads(cfg.threads)
+    for name in ("pytorch_lightning", "pytorch_lightning.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in EXPECTED_WARNINGS:
+        warnings.filterwarnings("ignore", message=message)
+
+
+def effective_precision(trainer: DictConfig) -> str:
+    """What `precision=auto` means: bf16-mixed on a GPU that has it, else 16-mixed; 32-true without a GPU.
+
+    Raises:
+        ConfigError: a GPU is asked for and there is none.
+    """
+    if trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
+        raise ConfigError(
+            f"trainer.accelerator={trainer.accelerator}, but PyTorch sees no GPU here; "
+            "take trainer=auto or trainer=cpu"
+        )
+    if trainer.precision != "auto":
+        return str(trainer.precision)
+    if trainer.accelerator == "cpu" or not torch.cuda.is_available():
+        return "32-true"
+    return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "16-mixed"
