@@ -13,6 +13,8 @@ from fashion_lab.contracts.catalog import Ints
 
 Rng = np.random.Generator
 
+MOST_CLASSES = 8  # of a batch, where nobody says; with 16 pictures each, 128 pictures; assumption
+
 
 class IndexBatch(NamedTuple):
     """One batch as numbers only.
@@ -109,14 +111,16 @@ class BalancedSampler(Sampler):
         positions: Ints,
         labels: Ints,
         seed: int,
-        classes_per_batch: int,
         pictures_per_class: int,
+        classes_per_batch: int | None = None,
         batches_per_epoch: int | None = None,
     ) -> None:
         super().__init__(positions=positions, labels=labels, seed=seed)
+        self.table = ClassTable(labels)
+        if classes_per_batch is None:
+            classes_per_batch = max(2, min(len(self.table.counts), MOST_CLASSES))
         self.classes_per_batch = _checked("sampler.classes_per_batch", classes_per_batch, 2)
         self.pictures_per_class = _checked("sampler.pictures_per_class", pictures_per_class, 2)
-        self.table = ClassTable(labels)
         self.table.require(classes=classes_per_batch, pictures=2, reason="sampler.classes_per_batch")
         self.triplets = _grid_triplets(classes_per_batch, pictures_per_class)
         whole_epoch = max(1, len(positions) // (classes_per_batch * pictures_per_class))
