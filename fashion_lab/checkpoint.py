@@ -112,7 +112,7 @@ def read(path: Path) -> dict[str, Any]:
         raise CheckpointError(
             f"{path} is damaged: its content is not what was written; take another checkpoint of the run"
         )
-    missing = [key for key in Record.__annotations__ if key not in checkpoint[RECORD]]
+    missing = [key for key in ("stage", "config", "classes") if key not in checkpoint[RECORD]]
     if missing or "state_dict" not in checkpoint:
         raise CheckpointError(
             f"{path} lacks {', '.join(missing) or 'weights'}; it was not written by a training"

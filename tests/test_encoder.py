@@ -1,0 +1,145 @@
+import numpy as np
+import pytest
+import torch
+from toy_checkpoints import BACKBONE, CLASSES, ENCODER, backbone, content
+
+from fashion_lab.checkpoint import RECORD, CheckpointError, write
+from fashion_lab.config import ConfigError
+from fashion_lab.encoder import EMBED_BATCH, embed, load_encoder
+from fashion_lab.networks import MobileNetLikeClassifier, SiameseEncoder, normalise
+from fashion_lab.pictures import PixelSpec
+
+
+@pytest.fixture
+def pixels():
+    return np.random.default_rng(0).integers(0, 256, (5, 3, 16, 16), dtype=np.uint8)
+
+
+def loaded(tmp_path, *args, **options):
+    path = tmp_path / "a.ckpt"
+    write(path, content(*args, **options))
+    return load_encoder(path)
+
+
+def test_encoder_of_a_classifier_is_its_pooled_backbone(tmp_path, pixels):
+    encoder = loaded(tmp_path)
+    torch.manual_seed(0)
+    classifier = MobileNetLikeClassifier(len(CLASSES), backbone()).eval()
+    expected = classifier.backbone(normalise(torch.from_numpy(pixels))).mean((2, 3))
+    np.testing.assert_allclose(encoder.embed(pixels), expected.detach(), rtol=1e-6, atol=1e-6)
+    assert encoder.dim == 8
+    assert encoder.classes == tuple(CLASSES)
+    assert encoder.pixels == PixelSpec(size=16, fit="squash")
+    assert encoder.run == str(tmp_path / "a.ckpt")
+
+
+def test_encoder_of_stage_two_has_its_projection_and_unit_length(tmp_path, pixels):
+    encoder = loaded(tmp_path, "siamese")
+    torch.manual_seed(0)
+    network = SiameseEncoder(backbone(), projection=5, normalize=True).eval()
+    expected = network(normalise(torch.from_numpy(pixels)))
+    embeddings = encoder.embed(pixels)
+    assert embeddings.dtype == np.float32
+    np.testing.assert_allclose(embeddings, expected.detach(), rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(embeddings, axis=1), 1, rtol=1e-6)
+
+
+def test_a_loaded_encoder_is_at_rest(tmp_path):
+    network = loaded(tmp_path).network
+    assert not any(module.training for module in network.modules())
+    assert not any(p.requires_grad for p in network.parameters())
+
+
+def test_embed_in_several_batches_is_embed_one_by_one():
+    network = SiameseEncoder(backbone()).eval()
+    pixels = np.random.default_rng(0).integers(0, 256, (EMBED_BATCH + 3, 3, 8, 8), dtype=np.uint8)
+    pixels.setflags(write=False)
+    together = embed(network, pixels)
+    assert together.shape == (EMBED_BATCH + 3, 8)
+    for row in (0, EMBED_BATCH - 1, EMBED_BATCH, EMBED_BATCH + 2):
+        np.testing.assert_allclose(
+            together[row], embed(network, pixels[row : row + 1])[0], rtol=1e-5, atol=1e-6
+        )
+
+
+def test_fingerprint_is_of_weights_and_preprocessing(tmp_path):
+    def fingerprint(*args, **options):
+        return loaded(tmp_path, *args, **options).fingerprint
+
+    first = fingerprint()
+    assert fingerprint() == first
+    assert fingerprint(config={"seed": 7, "data": "other"}) == first
+    others = [
+        fingerprint(seed=1),
+        fingerprint(config={"pixels": {"size": 32, "fit": "squash"}}),
+        fingerprint(config={"pixels": {"size": 16, "fit": "crop"}}),
+        fingerprint("siamese"),
+    ]
+    assert len({first, *others}) == 5
+
+
+def test_fingerprint_follows_the_decode(tmp_path, monkeypatch):
+    first = loaded(tmp_path).fingerprint
+    monkeypatch.setattr("fashion_lab.encoder.DECODE_VERSION", 99)
+    assert loaded(tmp_path).fingerprint != first
+
+
+def test_weights_that_do_not_fit_their_own_config(tmp_path):
+    with pytest.raises(
+        CheckpointError, match=r"does not fit the config inside it:\n.*stem\.0\.weight: \(4, 3, 3, 3\)"
+    ):
+        loaded(tmp_path, config={"backbone": BACKBONE | {"width": 2.0}})
+    with pytest.raises(CheckpointError, match=r"projection\.weight: only in the checkpoint"):
+        loaded(tmp_path, "siamese", config={"encoder": ENCODER | {"projection": None}})
+
+
+@pytest.mark.parametrize("place", ["backbone", "elsewhere"])
+def test_an_unresolved_interpolation_is_refused(tmp_path, place, monkeypatch):
+    monkeypatch.setenv("SECRET", "1.0")
+    with pytest.raises(CheckpointError, match="unresolved interpolation"):
+        loaded(tmp_path, config={place: BACKBONE | {"width": "${oc.env:SECRET}"}})
+
+
+HOSTILE = [
+    "os.system",
+    "builtins.open",
+    "pathlib.Path.touch",
+    "shutil.copyfile",
+    "subprocess.run",
+    "torch.load",
+    "torch.save",
+    "torch.hub.load",
+    "fashion_lab.checkpoint.write",
+    "fashion_lab.networks.torch.save",
+    "fashion_lab.backbones.mobilenet.F.torch.save",
+    "hydra.utils.get_object",
+]
+
+
+@pytest.mark.parametrize("target", HOSTILE)
+@pytest.mark.parametrize("nested", [False, True])
+def test_the_config_inside_a_checkpoint_names_no_hostile_target(tmp_path, target, nested):
+    marker = tmp_path / "canary"
+    bad = {"_target_": target, "_args_": [str(marker)], "trusted": ["os", "torch"]}
+    node = BACKBONE | {"stages": bad} if nested else bad
+    with pytest.raises(ConfigError, match="_target_"):
+        loaded(
+            tmp_path, config={"backbone": node, "trusted": ["os", "builtins", "pathlib", "torch", "shutil"]}
+        )
+    assert not marker.exists()
+
+
+def test_code_of_ones_own_needs_trust_from_outside(tmp_path, monkeypatch):
+    (tmp_path / "toy_package.py").write_text(
+        "from fashion_lab.backbones.mobilenet import MobileNetBackbone\nclass Mine(MobileNetBackbone): pass\n"
+    )
+    monkeypatch.syspath_prepend(tmp_path)
+    config = {"backbone": BACKBONE | {"_target_": "toy_package.Mine"}, "trusted": ["toy_package"]}
+    with pytest.raises(ConfigError, match=r"trusted=\[toy_package\]"):
+        loaded(tmp_path, config=config)
+    encoder = load_encoder(tmp_path / "a.ckpt", trusted=["toy_package"])
+    assert type(encoder.network.backbone).__name__ == "Mine"
+
+
+def test_the_record_is_what_a_training_writes():
+    assert set(content()[RECORD]) >= {"format", "stage", "config", "classes"}
