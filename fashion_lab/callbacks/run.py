@@ -39,7 +39,7 @@ class SeedSteps(pl.Callback):
 
 
 class StopOnSignal(pl.Callback):
-    """On SIGTERM or Ctrl-C finishes the step, saves `last.ckpt`, exits 143 or 130; a second one exits at once.
+    """On SIGTERM or Ctrl-C finishes the step, saves `last.ckpt`, exits 143 or 130; a second exits at once.
 
     A save after the last step of an epoch would miss the validation that follows, so that epoch is finished
     first: its end writes `last.ckpt` as always.
