@@ -25,10 +25,12 @@ $(READY): requirements.lock pyproject.toml
 	@touch $@
 
 demo: $(READY) ## both stages, an index and a search on drawn garments; prints metrics and a contact sheet's path
+	@rm -rf $(DEMO)
 	@$(BIN)/python -m fashion_lab.train experiment=demo hydra.run.dir=$(DEMO)/classifier
 	@$(BIN)/python -m fashion_lab.train experiment=demo stage=siamese ckpt=$(DEMO)/classifier hydra.run.dir=$(DEMO)/siamese
 	@$(BIN)/python -m fashion_lab.index ckpt=$(DEMO)/siamese split=test out=$(DEMO)/index
-	@$(BIN)/python -m fashion_lab.search index=$(DEMO)/index item='[test/dress/p0080-v0.png]' k=5
+	@$(BIN)/python -m fashion_lab.search index=$(DEMO)/index k=6 sheet=$(DEMO)/contact-sheet.png \
+	    item='[test/dress/p0046-v2.png,test/hat/p0090-v2.png,test/shoes/p0288-v2.png,test/t-shirt/p0411-v2.png]'
 
 train: $(READY) ## a training, e.g. make train ARGS="stage=classifier data=clothing"
 	$(BIN)/python -m fashion_lab.train $(ARGS)

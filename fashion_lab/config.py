@@ -64,6 +64,9 @@ def launch(
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs.watched(task))()
     except KeyboardInterrupt:
         sys.exit(130)
+    except BrokenPipeError:  # whoever read the output has seen enough, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
     except SystemExit as stop:  # Lightning turns a Ctrl-C outside of training into exit code 1
         sys.exit(130 if isinstance(stop.__context__, KeyboardInterrupt) else stop.code)
     except Exception as error:

@@ -15,7 +15,7 @@ from fashion_lab.callbacks.checkpoint_io import AtomicCheckpointIO
 from fashion_lab.callbacks.dashboard import Dashboard
 from fashion_lab.callbacks.run import SeedSteps, StopOnSignal, WriteRecord
 from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, find, read
-from fashion_lab.config import build
+from fashion_lab.config import ConfigError, build
 from fashion_lab.device import effective_precision, settle
 from fashion_lab.evaluation import gallery_metrics
 from fashion_lab.modules.siamese import SiameseModule
@@ -48,6 +48,7 @@ class Training:
         """Train, evaluate the best checkpoint, write the result; gives the monitored metric."""
         started = time.monotonic()
         with held(self.folder):
+            self._spare_another_run()
             settle(self.cfg)
             precision = effective_precision(self.cfg.trainer)
             continued = None if self.resume_from is None else read(self.resume_from)[RECORD]
@@ -65,6 +66,13 @@ class Training:
         del parts, trainer, best
         gc.collect()
         return metrics[self.cfg.monitor.metric]
+
+    def _spare_another_run(self) -> None:
+        if self.resume_from is None and (self.folder / FOLDER).exists():
+            raise ConfigError(
+                f"{self.folder} holds a run already: continue it with resume={self.folder}, or give this one "
+                "another folder"
+            )
 
     def _fit(self, parts: Parts, precision: str) -> pl.Trainer:
         callbacks = [

@@ -115,6 +115,13 @@ def test_two_trainings_in_one_folder(tmp_path, monkeypatch):
     trained(tmp_path, "trainer.max_epochs=1")
 
 
+def test_a_run_is_never_overwritten(whole):
+    before = (whole / "checkpoints/best.ckpt").read_bytes()
+    with pytest.raises(ConfigError, match="holds a run already"):
+        trained(whole)
+    assert (whole / "checkpoints/best.ckpt").read_bytes() == before
+
+
 def test_a_run_is_complete(whole):
     result = json.loads((whole / "result.json").read_text())
     for name in (
