@@ -98,7 +98,7 @@ def query_sheet(
     for query, hits, distances, score in zip(
         found.queries, found.hits, found.distances, found.scores, strict=True
     ):
-        left = Card(picture_of(pixels[query]), classes[labels_N[query]], f"AP@R {score:.2f}", badge="query")
+        left = Card(picture_of(pixels[query]), classes[labels_N[query]], f"AP@R {score:.2f}")
         right = [
             Card(
                 picture_of(pixels[hit]),
@@ -121,7 +121,7 @@ def confusion_figure(confusion_CC: Ints, classes: Sequence[str], *, title: str) 
     totals = confusion_CC.sum(1, keepdims=True)
     shares = confusion_CC / np.maximum(totals, 1)
     side = 2.2 + 0.72 * len(classes)  # inches: the cells stay as large however many there are
-    figure = Figure(figsize=(side + 0.6, side), dpi=100, layout="constrained")
+    figure = Figure(figsize=(max(side + 0.6, 5), max(side, 4)), dpi=100, layout="constrained")
     axes = figure.add_subplot()
     shown = axes.imshow(shares, cmap="Blues", vmin=0, vmax=1)
     names = [f"{name} ({total or 'none'})" for name, total in zip(classes, totals[:, 0], strict=True)]

@@ -40,8 +40,8 @@ class Dashboard(pl.Callback):
         *,
         confusion_every: int = 10,
         per_class: int = 8,
-        queries: int = 8,
-        hits: int = 6,
+        queries: int = 6,
+        hits: int = 7,
         points: int = 1000,
     ) -> None:
         counts = {"per_class": per_class, "queries": queries, "hits": hits, "points": points}
@@ -85,7 +85,12 @@ class Dashboard(pl.Callback):
             return
         title, confusion = f"validation, epoch {epoch}", pl_module.confusions["val"]
         show_confusion(
-            self._writer, boards.CONFUSION, confusion, pl_module.classes, title, trainer.global_step
+            self._writer,
+            boards.CONFUSION,
+            confusion,
+            pl_module.classes,
+            title,
+            max(0, trainer.global_step - 1),
         )
 
     def finish(
@@ -112,7 +117,7 @@ class Dashboard(pl.Callback):
         """
         if self._writer is None:
             return
-        epoch, step = int(best["epoch"]) + 1, int(best["global_step"])
+        epoch, step = int(best["epoch"]) + 1, max(0, int(best["global_step"]) - 1)  # as Lightning counts
         values = hyperparameters(config, catalog=catalog.name, overrides=overrides)
         write_row(self._writer, values, metrics, step)
         with torch.inference_mode():

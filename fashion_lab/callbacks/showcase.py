@@ -79,7 +79,7 @@ class Showcase:
             torch.from_numpy(embed(network, some.pixels)).softmax(1).numpy(),
             classes,
             title=f"predictions, {SPLIT}, {shown.checkpoint}",
-            subtitle=f"up to {self.per_class} random pictures of each class; below: prediction, probability",
+            subtitle=f"a row for each true class, {self.per_class} pictures at random; below: the prediction",
         )
         add_picture(writer, boards.BEST_PREDICTIONS, sheet, step)
 
@@ -163,9 +163,9 @@ def add_picture(writer: SummaryWriter, tag: str, image: Image.Image, step: int) 
 def show_confusion(
     writer: SummaryWriter, tag: str, confusion_CC: Tensor, classes: list[str], title: str, step: int
 ) -> None:
-    """Write a confusion matrix with its accuracy in the title."""
+    """Write a confusion matrix with its accuracy below the title."""
     right, total = int(confusion_CC.diagonal().sum()), int(confusion_CC.sum())
-    title = f"{title}: {right} of {total} right ({right / max(total, 1):.1%})"
+    title = f"{title}\n{right} of {total} right ({right / max(total, 1):.1%})"
     add_picture(writer, tag, confusion_figure(confusion_CC.numpy(), classes, title=title), step)
 
 
