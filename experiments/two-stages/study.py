@@ -15,10 +15,11 @@ from typing import NamedTuple
 
 HERE = Path(__file__).parent
 RUNS = Path("outputs/studies/two-stages")
+FOLDS = 3
 RECIPES = {"notebook": ["experiment=notebook"], "default": []}
 REPEATS = {
     "official": [[f"seed={seed}"] for seed in range(3)],
-    "folds": [["data.folds=5", f"data.fold={fold}", f"seed={fold}"] for fold in range(5)],
+    "folds": [[f"data.folds={FOLDS}", f"data.fold={fold}", f"seed={fold}"] for fold in range(FOLDS)],
 }
 STAGE_1 = ("val/accuracy", "val_last/accuracy", "val/macro_recall")
 STAGE_2 = ("precision_at_1", "precision_at_5", "map_at_r", "r_precision")
@@ -97,7 +98,7 @@ def floors() -> list[dict[str, str]]:
 
     seven = ["dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt"]
     rows = []
-    for protocol, repeats in {"official": [(None, None)], "folds": [(5, fold) for fold in range(5)]}.items():
+    for protocol, repeats in {"official": [(None, None)], "folds": [(FOLDS, fold) for fold in range(FOLDS)]}.items():
         found: dict[str, list[float]] = {}
         for folds, fold in repeats:
             catalog = ClothingCatalog(classes=seven, name="clothing", folds=folds, fold=fold)
