@@ -186,6 +186,23 @@ def test_a_failed_write_keeps_the_file_and_says_where(ckpt, monkeypatch, call):
     assert file_sha256(ckpt) != before
 
 
+def test_bytes_are_on_the_disk_before_the_name_is(ckpt, monkeypatch):
+    calls, fsync, replace = [], os.fsync, Path.replace
+
+    def spy(descriptor):
+        calls.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.split(".ckpt")[0])
+        fsync(descriptor)
+
+    def put(path, target):
+        calls.append("rename")
+        return replace(path, target)
+
+    monkeypatch.setattr(os, "fsync", spy)
+    monkeypatch.setattr(Path, "replace", put)
+    write(ckpt, content())
+    assert calls == [".best", "rename", "checkpoints"]
+
+
 def in_a_child(task):
     """Run a task in a fork of this process, and give its exit status."""
     child = os.fork()
