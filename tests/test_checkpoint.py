@@ -190,7 +190,7 @@ def test_bytes_are_on_the_disk_before_the_name_is(ckpt, monkeypatch):
     calls, fsync, replace = [], os.fsync, Path.replace
 
     def spy(descriptor):
-        calls.append(Path(os.readlink(f"/proc/self/fd/{descriptor}")).name.split(".ckpt")[0])
+        calls.append(Path(f"/proc/self/fd/{descriptor}").readlink().name.split(".ckpt")[0])
         fsync(descriptor)
 
     def put(path, target):
