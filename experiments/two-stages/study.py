@@ -98,7 +98,10 @@ def floors() -> list[dict[str, str]]:
 
     seven = ["dress", "hat", "longsleeve", "pants", "shoes", "shorts", "t-shirt"]
     rows = []
-    for protocol, repeats in {"official": [(None, None)], "folds": [(FOLDS, fold) for fold in range(FOLDS)]}.items():
+    for protocol, repeats in {
+        "official": [(None, None)],
+        "folds": [(FOLDS, fold) for fold in range(FOLDS)],
+    }.items():
         found: dict[str, list[float]] = {}
         for folds, fold in repeats:
             catalog = ClothingCatalog(classes=seven, name="clothing", folds=folds, fold=fold)
@@ -159,6 +162,43 @@ def table() -> list[dict[str, str]]:
     return rows
 
 
+def as_markdown(rows: list[dict[str, str]]) -> str:
+    """The rows that the verdict is about, a table for each protocol."""
+    found = {(r["protocol"], r["recipe"], r["metric"]): r for r in rows}
+
+    def cell(protocol: str, recipe: str, metric: str) -> str:
+        cells = found.get((protocol, recipe, metric))
+        if cells is None:
+            return ""
+        return cells["mean"] + (f" ± {cells['half_interval']}" if cells["half_interval"] else "")
+
+    lines = []
+    for protocol, repeats in REPEATS.items():
+        lines += [
+            f"## {protocol}: {len(repeats)} repeats of each recipe, mean ± half of the 95% interval",
+            "",
+        ]
+        lines += [
+            "| metric | " + " | ".join(["floor", *RECIPES]) + " |",
+            "|---|" + "---:|" * (1 + len(RECIPES)),
+        ]
+        floor = cell(protocol, "floor", "majority class") + " largest class, "
+        floor += cell(protocol, "floor", "nearest grey pixels") + " nearest grey pixels"
+        for name in STAGE_1:
+            values = [floor if name == "val/accuracy" else "", *(cell(protocol, r, name) for r in RECIPES)]
+            lines.append(f"| stage 1 {name} | {' | '.join(values)} |")
+        for view in VIEWS:
+            seen = {"all": "", "sender hidden": "sender hidden "}.get(view)
+            for name in STAGE_2:
+                floor = "" if seen is None else cell(protocol, "floor", f"grey pixels {seen}{name}")
+                for what in ("stage 1", "stage 2", "gain"):
+                    values = [floor if what == "stage 1" else ""]
+                    values += [cell(protocol, r, f"{what} {name} ({view})") for r in RECIPES]
+                    lines.append(f"| {name} ({view}), {what} | {' | '.join(values)} |")
+        lines.append("")
+    return "\n".join(lines)
+
+
 def plot(rows: list[dict[str, str]], path: Path) -> None:
     """Accuracy of stage 1, and MAP@R before and after stage 2, for both protocols."""
     import matplotlib
@@ -203,6 +243,7 @@ def main(jobs: int) -> None:
         writer = csv.DictWriter(file, rows[0].keys())
         writer.writeheader()
         writer.writerows(rows)
+    (HERE / "table.md").write_text(as_markdown(rows))
     plot(rows, HERE / "plot.png")
 
 
