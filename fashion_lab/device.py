@@ -5,7 +5,7 @@ import warnings
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.config import ConfigError
 
@@ -29,12 +29,27 @@ def settle(cfg: DictConfig) -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
-def effective_precision(trainer: DictConfig) -> str:
-    """What `precision=auto` means: bf16-mixed on a GPU that has it, else 16-mixed; 32-true without a GPU.
+def effective_precision(cfg: DictConfig) -> str:
+    """Resolve `trainer.precision=auto`, and refuse what the device cannot do.
 
     Raises:
-        ConfigError: a GPU is asked for and there is none.
+        ConfigError: a GPU is asked for and there is none; 16-mixed without one, which Lightning would run as
+            bf16; clipping with a fused optimizer in 16-mixed, where gradients stay scaled until its kernel.
     """
+    precision = _precision(cfg.trainer)
+    fused = OmegaConf.select(cfg, "optimizer.fused")
+    if precision == "16-mixed" and fused and cfg.trainer.gradient_clip_val:
+        raise ConfigError(
+            "optimizer.fused=true cannot clip gradients in trainer.precision=16-mixed; take "
+            "optimizer.fused=null, trainer.gradient_clip_val=null or trainer.precision=bf16-mixed"
+        )
+    if precision == "16-mixed" and (cfg.trainer.accelerator == "cpu" or not torch.cuda.is_available()):
+        raise ConfigError("trainer.precision=16-mixed needs a GPU; on a CPU take bf16-mixed or 32-true")
+    return precision
+
+
+def _precision(trainer: DictConfig) -> str:
+    """What `precision=auto` means: bf16-mixed on a GPU that has it, else 16-mixed; 32-true without a GPU."""
     if trainer.accelerator in ("gpu", "cuda") and not torch.cuda.is_available():
         raise ConfigError(
             f"trainer.accelerator={trainer.accelerator}, but PyTorch sees no GPU here; "

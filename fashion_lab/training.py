@@ -50,7 +50,7 @@ class Training:
         with held(self.folder):
             self._spare_another_run()
             settle(self.cfg)
-            precision = effective_precision(self.cfg.trainer)
+            precision = effective_precision(self.cfg)
             continued = None if self.resume_from is None else read(self.resume_from)[RECORD]
             parts = assemble(self.cfg, continued, self.overrides)
             (self.folder / "config.yaml").write_text(

@@ -55,7 +55,8 @@ CODE = """
     class ToyLoss(nn.Module):
         def forward(self, embeddings, labels, triplets):
             anchors, positives, negatives = (embeddings[rows] for rows in triplets)
-            return (anchors - positives).square().mean() - 0.1 * (anchors - negatives).abs().clamp(max=1).mean()
+            apart = (anchors - negatives).abs().clamp(max=1).mean()
+            return (anchors - positives).square().mean() - 0.1 * apart
 
 
     class ToyIndex(Index):
@@ -70,7 +71,11 @@ CODE = """
 YAMLS = {
     "backbone": "_target_: toy_parts.ToyBackbone\nchannels: 6\n",
     "data": "_target_: toy_parts.ToyCatalog\nnumber: 40\n",
-    "loss": "# @package _global_\ndefaults: [{/sampler: triplets}, _self_]\nloss: {_target_: toy_parts.ToyLoss}\n",
+    "loss": """\
+        # @package _global_
+        defaults: [{/sampler: triplets}, _self_]
+        loss: {_target_: toy_parts.ToyLoss}
+    """,
     "engine": "_target_: toy_parts.ToyIndex\n",
 }
 OWN = [word for word in TINY if not word.startswith(("data.", "backbone."))]
@@ -83,7 +88,7 @@ def toys(tmp_path_factory):
     (folder / "toy_parts.py").write_text(textwrap.dedent(CODE))
     for group, text in YAMLS.items():
         (folder / "conf" / group).mkdir(parents=True)
-        (folder / "conf" / group / "toy.yaml").write_text(text)
+        (folder / "conf" / group / "toy.yaml").write_text(textwrap.dedent(text))
     sys.path.insert(0, str(folder))
     yield [f"hydra.searchpath=[file://{folder}/conf]", "trusted=[toy_parts]"]
     sys.path.remove(str(folder))

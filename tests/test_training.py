@@ -182,10 +182,35 @@ def test_stage_two_from_scratch_says_so(tmp_path, caplog):
 
 
 def test_bf16_on_the_cpu_trains_in_mixed_precision(tmp_path):
-    run = trained(tmp_path, "trainer.max_epochs=1", "trainer.precision=bf16-mixed")
+    words = [
+        "trainer.precision=bf16-mixed",
+        "optimizer.fused=true",
+        "augment.mixup=0.2",
+        "augment.erasing=0.5",
+    ]
+    run = trained(tmp_path, "trainer.max_epochs=1", *words)
     result = json.loads((run / "result.json").read_text())
     assert result["precision"] == "bf16-mixed"
     assert {tensor.dtype for tensor in read(find(run))["state_dict"].values()} <= {torch.float32, torch.int64}
+
+
+def test_early_stopping_ends_a_run_that_learns_nothing(tmp_path):
+    words = ["callbacks=early_stopping", "callbacks.early_stopping.patience=1", "optimizer.lr=1e-12"]
+    run = trained(tmp_path, "trainer.max_epochs=8", *words)
+    assert json.loads((run / "result.json").read_text())["epochs"] < 8
+
+
+def test_half_precision_that_cannot_be_had_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="fused"):
+        trained(tmp_path, "trainer.precision=16-mixed", "optimizer.fused=true")
+    with pytest.raises(ConfigError, match="needs a GPU"):
+        trained(tmp_path, "trainer.precision=16-mixed")
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="needs a machine without a GPU")
+def test_a_gpu_that_is_not_there_is_told(tmp_path):
+    with pytest.raises(ConfigError, match="sees no GPU"):
+        trained(tmp_path, "trainer=gpu")
 
 
 @pytest.mark.gpu

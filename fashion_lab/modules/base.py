@@ -47,6 +47,19 @@ class StageModule(pl.LightningModule):
             "lr_scheduler": {"scheduler": scheduler, "interval": self.schedule.interval},
         }
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the norm, also for a fused optimizer under bf16, where Lightning refuses."""
+        scaler = getattr(self.trainer.precision_plugin, "scaler", None)
+        if gradient_clip_val and scaler is None and gradient_clip_algorithm in (None, "norm"):
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+        else:
+            self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
     def count_loss(self, loss: Tensor) -> Tensor:
         """Remember a step's loss for the epoch's mean; costs one addition, no synchronisation."""
         self._loss_sum = self._loss_sum + loss.detach()
