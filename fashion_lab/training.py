@@ -18,6 +18,8 @@ from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, find, read
 from fashion_lab.config import ConfigError, build
 from fashion_lab.device import effective_precision, settle
 from fashion_lab.evaluation import gallery_metrics
+from fashion_lab.modules.base import StageModule
+from fashion_lab.modules.classifier import ClassifierModule
 from fashion_lab.modules.siamese import SiameseModule
 from fashion_lab.results import surroundings, write_result
 from fashion_lab.resume import held, last_checkpoint, resumed_config
@@ -138,6 +140,7 @@ class Training:
         return {
             "stage": self.cfg.stage,
             "metrics": metrics,
+            **_confusions(parts.module),
             "monitor": OmegaConf.to_container(self.cfg.monitor),
             **parts.size._asdict(),
             "seconds": {"total": round(seconds, 1), "fit": round(self.fit_seconds, 1)},
@@ -175,3 +178,10 @@ class Training:
                 )
         for logger in trainer.loggers:
             logger.finalize("success")
+
+
+def _confusions(module: StageModule) -> dict[str, Any]:
+    """Of a classifier, the counts behind its metrics: rows are true classes, columns predicted ones."""
+    if not isinstance(module, ClassifierModule):
+        return {}
+    return {"confusion": {split: counts.tolist() for split, counts in module.confusions.items()}}

@@ -140,6 +140,8 @@ def test_a_run_is_complete(whole):
     assert result["parameters"] > 1000
     assert result["multiply_adds"] > 1000
     assert result["seed"] == 0
+    counts = torch.tensor(result["confusion"]["val"])
+    assert float(counts.trace() / counts.sum()) == pytest.approx(result["metrics"]["val/accuracy"])
     assert result["splits"] == {"train": 28, "validation": 28, "test": 28}
     assert torch.__version__.startswith(result["versions"]["torch"])
     assert result["hardware"]["threads"] == 1
