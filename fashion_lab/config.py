@@ -52,7 +52,7 @@ def launch(
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print and exit; the errors are explained below
-    # OpenMP's threads spin while they wait. For long: beside a busy process an AdamW step of 2 ms took 217 ms;
+    # OpenMP threads spin while they wait. For long: beside a busy process a step of AdamW took 217 ms, not 2;
     # not at all, and an epoch of stage 1 on two idle cores took 10 s, not 8
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
