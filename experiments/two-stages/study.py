@@ -216,19 +216,26 @@ def plot(rows: list[dict[str, str]], path: Path) -> None:
         "MAP@R, leave one out": {s: f"{s} map_at_r (all)" for s in ("stage 1", "stage 2")},
         "MAP@R, sender hidden": {s: f"{s} map_at_r (sender hidden)" for s in ("stage 1", "stage 2")},
     }
-    figure, axes = plt.subplots(1, len(panels), figsize=(14, 4), sharey=True, layout="constrained")
+    figure, axes = plt.subplots(1, len(panels), figsize=(15, 4), sharey=True, layout="constrained")
+    groups = [(protocol, recipe) for protocol in REPEATS for recipe in RECIPES]
     for axis, (title, bars) in zip(axes, panels.items(), strict=True):
-        ticks: list[str] = []
-        for protocol in REPEATS:
-            for recipe, colour in zip(RECIPES, ("#9aa5b1", "#1f6feb"), strict=True):
-                for shade, (stage, metric) in enumerate(bars.items()):
-                    mean, half = value[protocol, recipe, metric]
-                    alpha = 0.5 if len(bars) == 2 and shade == 0 else 1.0
-                    axis.bar(len(ticks), mean, yerr=half, color=colour, alpha=alpha, capsize=3)
-                    axis.text(len(ticks), 0.03, f"{mean:.2f}", ha="center", fontsize=8)
-                    ticks.append("\n".join(word for word in (protocol, recipe, stage) if word))
-        axis.set_xticks(range(len(ticks)), ticks, fontsize=7)
-        axis.set_title(title, fontsize=10)
+        width = 0.8 / len(bars)
+        for place, (protocol, recipe) in enumerate(groups):
+            for number, (stage, metric) in enumerate(bars.items()):
+                mean, half = value[protocol, recipe, metric]
+                x = place + (number - (len(bars) - 1) / 2) * width
+                light = stage == "stage 1"
+                colour = {"notebook": "#6b7683", "default": "#1f6feb"}[recipe]
+                axis.bar(
+                    x, mean, width * 0.92, yerr=half, color=colour, alpha=0.45 if light else 1, capsize=2
+                )
+                axis.text(
+                    x, 0.02, f"{mean:.2f}", ha="center", fontsize=8, color="black" if light else "white"
+                )
+        axis.set_xticks(
+            range(len(groups)), [f"{recipe}\n{protocol}" for protocol, recipe in groups], fontsize=9
+        )
+        axis.set_title(title + (" (light: before stage 2)" if len(bars) > 1 else ""), fontsize=10)
         axis.set_ylim(0, 1)
         axis.spines[["top", "right"]].set_visible(False)
     figure.savefig(path, dpi=130)
