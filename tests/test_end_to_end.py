@@ -44,15 +44,9 @@ def test_both_stages_index_and_search(tmp_path):
     assert (tmp_path / "two/result.json").is_file()
 
 
-def start_long_training(folder):
-    command = [
-        sys.executable,
-        "-m",
-        "fashion_lab.train",
-        *TINY,
-        "trainer.max_epochs=100000",
-        "hydra.run.dir=run",
-    ]
+def start_long_training(folder, epochs=100_000):
+    words = [*TINY, f"trainer.max_epochs={epochs}", "hydra.run.dir=run"]
+    command = [sys.executable, "-m", "fashion_lab.train", *words]
     process = subprocess.Popen(
         command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -74,6 +68,19 @@ def test_a_signal_saves_and_says_how_to_go_on(number, code, tmp_path):
     assert "resume=" in output
     assert "Traceback" not in output
     assert read(last)["global_step"] > before
+
+
+def test_resume_from_the_command_line(tmp_path):
+    process, _ = start_long_training(tmp_path, epochs=80)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=60) == 143
+    done = run("fashion_lab.train", "resume=run", cwd=tmp_path)
+    result = json.loads((tmp_path / "run/result.json").read_text())
+    assert result["epochs"] == 80
+    assert "trainer.max_epochs=80" in result["overrides"]
+    assert "done" in done.stdout
+    again = run("fashion_lab.train", "resume=run", cwd=tmp_path, expect=1)
+    assert "finished" in again.stderr
 
 
 def test_kill_leaves_a_good_checkpoint(tmp_path):
