@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from fashion_lab.folders import flush
+from fashion_lab.folders import flush, flush_folder, replace_text
 
 FORMAT, FORMAT_VERSION = "fashion_lab.index", 1
 MANIFEST, LOCK = "manifest.json", ".lock"
@@ -50,9 +50,9 @@ def publish(folder: Path, fill: Callable[[Path], Manifest]) -> None:
             for path in data.iterdir():
                 flush(path)
             files = {path.name: _vouch(path) for path in sorted(data.iterdir())}
-            _flush_folder(data)
+            flush_folder(data)
             manifest = {"format": FORMAT, "format_version": FORMAT_VERSION, "data": data.name, "files": files}
-            _replace(folder / MANIFEST, json.dumps(manifest | facts, indent=2) + "\n")
+            replace_text(folder / MANIFEST, json.dumps(manifest | facts, indent=2) + "\n")
         except BaseException:
             shutil.rmtree(data, ignore_errors=True)
             raise
@@ -167,20 +167,3 @@ def _vouch(path: Path, *, hashed: bool = True) -> dict[str, Any]:
         return size
     with path.open("rb") as file:
         return {**size, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
-
-
-def _replace(path: Path, text: str) -> None:
-    """Change a file in one step that survives a power cut."""
-    temporary = path.with_name(f"{path.name}.tmp")
-    temporary.write_text(text, encoding="utf-8")
-    flush(temporary)
-    temporary.replace(path)
-    _flush_folder(path.parent)
-
-
-def _flush_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

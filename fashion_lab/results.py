@@ -9,6 +9,8 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from fashion_lab.folders import replace_text
+
 RESULT = "result.json"
 PACKAGES = (
     *("torch", "torchvision", "pytorch-lightning", "torchmetrics"),
@@ -19,9 +21,7 @@ PACKAGES = (
 def write_result(folder: Path, result: Mapping[str, Any]) -> Path:
     """Write `result.json` whole or not at all."""
     path = folder / RESULT
-    temporary = path.with_name(f".{RESULT}.tmp")
-    temporary.write_text(json.dumps(result, indent=2, allow_nan=True) + "\n")
-    temporary.replace(path)
+    replace_text(path, json.dumps(result, indent=2, allow_nan=True) + "\n")
     return path
 
 
