@@ -1,10 +1,9 @@
 """Retrieval of a split's pictures in the training pictures: query -> gallery, outside of training."""
 
-import numpy as np
 import torch
 from torch import nn
 
-from fashion_lab.contracts.catalog import Catalog, Ints
+from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoder import embed
 from fashion_lab.metrics.retrieval import retrieval_metrics
@@ -18,7 +17,7 @@ def gallery_metrics(network: nn.Module, catalog: Catalog, store: PixelStore, spl
     """
     was_training = network.training
     network.eval()
-    queries, gallery = _readable(catalog, store, split), _readable(catalog, store, "train")
+    queries, gallery = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
     vectors = [torch.from_numpy(embed(network, store.pixels[rows])) for rows in (queries, gallery)]
     network.train(was_training)
     labels = [torch.from_numpy(catalog.labels[rows]) for rows in (queries, gallery)]
@@ -31,8 +30,3 @@ def gallery_metrics(network: nn.Module, catalog: Catalog, store: PixelStore, spl
         )
         metrics |= {f"gallery/other_senders/{name}": value for name, value in hidden.items()}
     return metrics
-
-
-def _readable(catalog: Catalog, store: PixelStore, split: str) -> Ints:
-    rows = catalog.splits[split]
-    return np.asarray(rows[store.readable[rows]])

@@ -1,6 +1,7 @@
 """`result.json`: what a run found, with everything needed to judge and repeat it."""
 
 import json
+import math
 import os
 import platform
 import subprocess
@@ -19,9 +20,12 @@ PACKAGES = (
 
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> Path:
-    """Write `result.json` whole or not at all."""
+    """Write `result.json` whole or not at all; a metric that has no value is null: JSON knows no NaN."""
     path = folder / RESULT
-    replace_text(path, json.dumps(result, indent=2, allow_nan=True) + "\n")
+    metrics = {
+        name: value if math.isfinite(value) else None for name, value in result.get("metrics", {}).items()
+    }
+    replace_text(path, json.dumps({**result, "metrics": metrics}, indent=2, allow_nan=False) + "\n")
     return path
 
 

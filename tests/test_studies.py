@@ -9,6 +9,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from fashion_lab.problems import ConfigError
+from fashion_lab.results import write_result
 from fashion_lab.studies.formats import FORMATS
 from fashion_lab.studies.groups import studies_of
 from fashion_lab.studies.intervals import estimate
@@ -52,7 +53,7 @@ def save_run(folder, accuracy, *overrides, seed=0, config=None, metrics=None, **
         "git_commit": "abc",
         "hardware": {"processor": "a processor", "threads": 1, "gpu": None},
     }
-    (folder / "result.json").write_text(json.dumps(result | changes))
+    write_result(folder, result | changes)
     return folder
 
 
@@ -322,8 +323,9 @@ def test_formats_agree(tmp_path):
     assert "0.9100 ± 0.0248" in FORMATS["table"](found)
 
 
-def test_nan_is_shown_and_is_null_in_json(tmp_path):
-    save_run(tmp_path / "a", math.nan, "optimizer.lr=1", config={"optimizer.lr": 1})
+def test_nan_is_shown_and_is_null_in_every_json(tmp_path):
+    nan = save_run(tmp_path / "a", math.nan, "optimizer.lr=1", config={"optimizer.lr": 1})
+    assert json.loads((nan / "result.json").read_text())["metrics"]["val/accuracy"] is None
     save_run(tmp_path / "b", 0.1, "optimizer.lr=2", config={"optimizer.lr": 2})
     found = summary(*find_runs([tmp_path]))
     assert [row.labels["optimizer.lr"] for row in found.studies[0].rows] == ["2", "1"]

@@ -51,8 +51,8 @@ class Showcase:
         step: int,
     ) -> None:
         """Write everything that fits the stage."""
-        rows = catalog.splits[SPLIT]
-        shown = Shown(catalog, store, rows[store.readable[rows]], f"best checkpoint (epoch {epoch})")
+        rows = store.keep_readable(catalog.splits[SPLIT])
+        shown = Shown(catalog, store, rows, f"best checkpoint (epoch {epoch})")
         was_training = module.training
         module.eval()
         if isinstance(module, ClassifierModule):

@@ -45,7 +45,7 @@ class CatalogData(pl.LightningDataModule):
     ) -> None:
         super().__init__()
         self.catalog, self.store, self.augment = catalog, store, augment
-        self.splits = {name: rows[store.readable[rows]] for name, rows in catalog.splits.items()}
+        self.splits = {name: store.keep_readable(rows) for name, rows in catalog.splits.items()}
         self._require_pictures()
         train = self.splits["train"]
         self.sampler = sampler(positions=train, labels=catalog.labels[train])

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.contracts.catalog import Catalog, Ints
 from fashion_lab.data.decoding import decoded, threads_for
 from fashion_lab.folders import cache_folder, flush, locked, whole
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
@@ -41,6 +41,10 @@ class PixelStore:
         self.pixels, self.broken, self.folder = pixels, dict(broken), folder
         self.readable: NDArray[np.bool_] = np.ones(len(pixels), dtype=bool)
         self.readable[list(self.broken)] = False
+
+    def keep_readable(self, rows: Ints) -> Ints:
+        """Leave out the rows of pictures that could not be read."""
+        return np.asarray(rows[self.readable[rows]])
 
     @classmethod
     def open(

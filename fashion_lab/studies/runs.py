@@ -2,6 +2,7 @@
 
 import fcntl
 import json
+import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -93,6 +94,9 @@ def read_run(folder: Path) -> Run | Unfinished:
         missing = sorted(NEEDED - result.keys())
         if missing:
             raise ValueError(f"without {', '.join(missing)}")
+        result["metrics"] = {
+            name: math.nan if value is None else value for name, value in result["metrics"].items()
+        }
         config = read_config(folder)
         if "trainer.precision" in config:  # `auto` is no setting that can be compared
             config["trainer.precision"] = result["precision"]
