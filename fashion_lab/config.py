@@ -30,7 +30,7 @@ from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.schema import ReportConfig, TrainConfig
 from fashion_lab.targets import check_arguments, check_home, check_name, targets
 
-__all__ = ["CONF", "ConfigError", "build", "launch"]
+__all__ = ["CONF", "ConfigError", "build", "compose", "launch"]
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -105,10 +105,15 @@ def explain(error: Exception, config_name: str) -> str:
     return text + nearest(misspelt[1] or misspelt[2], _known_keys(config_name))
 
 
+def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Compose a verb's config as its command line does, without running it."""
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(config_name, list(overrides))
+
+
 def _known_keys(config_name: str) -> list[str]:
     """Every key of the verb's default config, as the command line writes it."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose(config_name)
+    cfg = compose(config_name)
 
     def walk(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
         for key, value in node.items():

@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
-from fashion_lab.config import CONF
+from fashion_lab.config import compose
 
 TINY = (
     "data.products=21",
@@ -23,8 +22,7 @@ TINY = (
 
 def composed(folder: Path, *overrides: str, config: str = "train") -> DictConfig:
     """The config of a run that lives in `folder`."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(config, [f"folder={folder}", *overrides])
+    return compose(config, [f"folder={folder}", *overrides])
 
 
 def trained(folder: Path, *overrides: str, tiny: tuple[str, ...] = TINY) -> Path:
