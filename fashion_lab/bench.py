@@ -16,6 +16,8 @@ def bench(cfg: DictConfig) -> None:
     for name in cfg.parts:
         if name not in known:
             raise ConfigError(f"parts={name}: there are {', '.join(known)}{nearest(name, known)}")
+    if not cfg.parts:
+        raise ConfigError(f"parts=[] measures nothing: there are {', '.join(known)}")
     study = Study(Path(cfg.out))
     for name in cfg.parts:
         study.measure(name, build(cfg[name], trusted=tuple(cfg.trusted)))

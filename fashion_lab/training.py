@@ -35,10 +35,18 @@ class Training:
         cfg: the composed config, checked.
         folder: where the run lives.
         overrides: what the command line said.
+        callbacks: more than the config has.
     """
 
-    def __init__(self, cfg: DictConfig, folder: Path, *, overrides: Sequence[str] = ()) -> None:
-        self.folder, self.overrides = folder, list(overrides)
+    def __init__(
+        self,
+        cfg: DictConfig,
+        folder: Path,
+        *,
+        overrides: Sequence[str] = (),
+        callbacks: Sequence[pl.Callback] = (),
+    ) -> None:
+        self.folder, self.overrides, self.callbacks = folder, list(overrides), list(callbacks)
         self.resume_from: Path | None = None
         if cfg.resume is not None:
             self.resume_from = last_checkpoint(folder)
@@ -85,6 +93,7 @@ class Training:
                 callback for callback in callbacks if not isinstance(callback, pl.callbacks.ProgressBar)
             ]
         callbacks += [SeedSteps(self.cfg.seed), WriteRecord(parts.record), StopOnSignal(self.folder)]
+        callbacks += self.callbacks
         logger = [build(node, trusted=self.trusted) for node in self.cfg.logger.values() if node is not None]
         if self.cfg.stage == "siamese" and not parts.record["start"]:
             parts.record["start"] = self._evaluate(parts, "validation", precision, logger)

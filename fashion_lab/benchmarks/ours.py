@@ -1,0 +1,114 @@
+"""Our own training epochs, timed inside a real run, with other ways in turns."""
+
+import contextlib
+import io
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+import pytorch_lightning as pl
+import torch
+from omegaconf import DictConfig
+
+from fashion_lab.benchmarks.rows import Unavailable
+from fashion_lab.benchmarks.timing import seconds
+from fashion_lab.config import build, compose
+from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.training import Training
+
+TRAINING, WHOLE = "training", "whole"
+
+
+class Turns(pl.Callback):
+    """Times each epoch of the run, and after it lets the other ways have theirs; the first counts for nobody.
+
+    Args:
+        others: name to one epoch of another way.
+
+    Attributes:
+        times: seconds of each epoch: `TRAINING` is its steps, `WHOLE` with validation and checkpoints.
+    """
+
+    def __init__(self, others: Mapping[str, Callable[[], object]]) -> None:
+        self.others = dict(others)
+        self.times: dict[str, list[float]] = {name: [] for name in (TRAINING, WHOLE, *others)}
+        self._started, self._elsewhere = 0.0, 0.0
+
+    def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _wait(pl_module)
+        now = time.perf_counter()
+        if trainer.current_epoch:
+            self.times[WHOLE].append(now - self._started - self._elsewhere)
+        self._started, self._elsewhere = now, 0.0
+
+    def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        _wait(pl_module)
+        self.times[TRAINING].append(time.perf_counter() - self._started)
+
+    def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        was_training = pl_module.training
+        for name, epoch in self.others.items():
+            self.times[name].append(seconds(epoch))
+            self._elsewhere += self.times[name][-1]
+        pl_module.train(was_training)
+
+    def medians(self) -> dict[str, float]:
+        """Median seconds of an epoch, without the first."""
+        return {name: statistics.median(times[1:]) for name, times in self.times.items() if len(times) > 1}
+
+
+def _wait(module: pl.LightningModule) -> None:
+    if module.device.type == "cuda":
+        torch.cuda.synchronize(module.device)
+
+
+def recipe(overrides: Sequence[str]) -> DictConfig:
+    """Compose a training that is not run yet, for its parts."""
+    return compose("train", ["folder=nowhere", *overrides])
+
+
+def catalog_of(cfg: DictConfig) -> Catalog:
+    """Build a recipe's catalog.
+
+    Raises:
+        Unavailable: its files are not here.
+    """
+    try:
+        catalog: Catalog = build(cfg.data)
+    except (ValueError, OSError) as error:
+        raise Unavailable(f"data: {getattr(error, '__cause__', None) or error}") from error
+    return catalog
+
+
+def epochs_in_turns(
+    overrides: Sequence[str],
+    others: Mapping[str, Callable[[], object]],
+    *,
+    rounds: int,
+    callbacks: Sequence[pl.Callback] = (),
+) -> dict[str, float]:
+    """Run a training with everything that is on by default, its bar too, and the others between its epochs.
+
+    Returns:
+        Median seconds of an epoch: ours as `TRAINING` and `WHOLE`, and of each other.
+    """
+    turns = Turns(others)
+    with tempfile.TemporaryDirectory() as name, _quiet():
+        cfg = compose("train", [f"folder={name}", f"trainer.max_epochs={rounds + 2}", *overrides])
+        Training(cfg, Path(name), callbacks=[turns, *callbacks]).run()
+    return turns.medians()
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Hide what the run prints; its bar is drawn all the same, as in a terminal."""
+    before = os.environ.get("FORCE_COLOR")
+    os.environ["FORCE_COLOR"] = "1"
+    try:
+        with contextlib.redirect_stdout(io.StringIO()):
+            yield
+    finally:
+        os.environ.pop("FORCE_COLOR") if before is None else os.environ.update(FORCE_COLOR=before)
