@@ -33,7 +33,8 @@ def test_rows_are_printed_kept_tabled_and_drawn(tmp_path, capsys):
     study.close()
     printed = capsys.readouterr().out
     assert "an epoch: 1 s; before: 9 s; 9 times as good (target 8: met)" in printed
-    assert "1 of 2 targets met" in printed and "(target 1: MISSED)" in printed
+    assert "1 of 2 targets met" in printed
+    assert "(target 1: MISSED)" in printed
     table = (tmp_path / "speed/table.md").read_text()
     assert "| an epoch | 1 s | 9 s | before | 9 | 8 met |" in table
     assert "| alone | 1,234 pictures/s |  |  |  |  |" in table
@@ -72,7 +73,7 @@ def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["parts=[serch]"], "parts=serch: there are .*; did you mean search?"),
+        (["parts=[overhed]"], "did you mean overhead?"),
         (["parts=[]"], "parts=[] measures nothing"),
     ],
 )
@@ -80,5 +81,5 @@ def test_a_part_that_is_misspelt_gets_its_name(words, expected, tmp_path):
     command = [sys.executable, "-m", "fashion_lab.bench", *words, f"out={tmp_path}"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 1
-    first, _, last = expected.partition(".*")
-    assert first in done.stderr and last in done.stderr and "Traceback" not in done.stderr
+    assert expected in done.stderr
+    assert "Traceback" not in done.stderr
