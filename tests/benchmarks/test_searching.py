@@ -49,8 +49,8 @@ def test_equally_near_hits_are_the_same():
 
 def test_both_find_the_same_in_clusters():
     pytest.importorskip("faiss")
-    gallery, queries = clustered(9000, 16, 40, seed=1)
-    assert (gallery.shape, queries.shape, gallery.dtype) == ((9000, 16), (40, 16), np.float32)
+    gallery, queries = clustered(17000, 16, 40, seed=1)  # two blocks
+    assert (gallery.shape, queries.shape, gallery.dtype) == ((17000, 16), (40, 16), np.float32)
     check_same(queries, gallery, exact(gallery, 10)(queries), flat_faiss(gallery, 10)[1](queries))
 
 

@@ -46,6 +46,11 @@ def test_more_hits_than_groups_or_blocks_have(block, k):
     check(draw(600, 8), draw(5, 8), k)
 
 
+@pytest.mark.parametrize("beyond", [-1, 0, 1, 13])
+def test_around_two_blocks_as_they_are(beyond):
+    check(draw(2 * scan.ROWS_OF_BLOCK + beyond, 6), draw(4, 6), 10)
+
+
 def test_copies_across_blocks_rank_by_position(block):
     gallery = np.tile(draw(30, 4), (20, 1))
     for k in (1, 19, 20, 21, 200):
