@@ -21,6 +21,7 @@ from fashion_lab.checkpoint import (
     weights_below,
 )
 from fashion_lab.config import build
+from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.digest import digest
 from fashion_lab.networks import SiameseEncoder, normalise
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
@@ -51,14 +52,17 @@ class LoadedEncoder:
         """Numbers of an embedding."""
         return self.network.dim
 
-    def embed(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
         """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
         return embed(self.network, pixels_NCHW)
 
 
 @torch.inference_mode()
-def embed(network: nn.Module, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Embed uint8 pixels [N, 3, S, S] with a network in evaluation mode: float32 [N, D]."""
+def embed(network: nn.Module, pixels_NCHW: Pixels) -> NDArray[np.float32]:
+    """Embed uint8 pixels [N, 3, S, S] with a network in evaluation mode: float32 [N, D].
+
+    Takes a batch of them at a time: give `store.at(rows)`, and no more than that is in memory.
+    """
     device = next(network.parameters()).device
     batches = (pixels_NCHW[start : start + EMBED_BATCH] for start in range(0, len(pixels_NCHW), EMBED_BATCH))
     parts = [network(normalise(torch.from_numpy(np.array(batch)).to(device))).cpu() for batch in batches]
