@@ -14,6 +14,7 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -106,9 +107,13 @@ def explain(error: Exception, config_name: str) -> str:
 
 
 def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
-    """Compose a verb's config as its command line does, without running it."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(config_name, list(overrides))
+    """Compose a verb's config as its command line does, without running it; inside a verb too."""
+    outer, GlobalHydra.instance().hydra = GlobalHydra.instance().hydra, None  # there can be only one
+    try:
+        with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+            return hydra.compose(config_name, list(overrides))
+    finally:
+        GlobalHydra.instance().hydra = outer
 
 
 def _known_keys(config_name: str) -> list[str]:
