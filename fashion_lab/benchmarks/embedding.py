@@ -1,6 +1,7 @@
 """A catalog embedded as `python -m fashion_lab.index` does it, beside a plain loop over a DataLoader."""
 
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from functools import partial
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from fashion_lab.benchmarks.jpegs import Jpegs, composed, jpegs
 from fashion_lab.benchmarks.rows import Part, Row
 from fashion_lab.benchmarks.timing import in_turns
 from fashion_lab.config import build
-from fashion_lab.encoder import EMBED_BATCH, LoadedEncoder
+from fashion_lab.encoder import EMBED_BATCH, LoadedEncoder, at_rest
 from fashion_lab.indexing import ALL, make_gallery, positions_of
 from fashion_lab.pictures import PixelSpec
 
@@ -50,8 +51,10 @@ class Embedding(Part):
         cfg = composed(self.data, "stage=siamese", "ckpt=null")
         catalog = jpegs(cfg, self.pictures)
         spec = PixelSpec(size=cfg.pixels.size, fit=cfg.pixels.fit)
-        network = build(cfg.encoder).eval().requires_grad_(False)
-        encoder = LoadedEncoder(network, spec, catalog.classes, fingerprint=FRESH, run=FRESH)
+        network = build(cfg.encoder).eval()
+        encoder = LoadedEncoder(
+            at_rest(deepcopy(network)), spec, catalog.classes, fingerprint=FRESH, run=FRESH
+        )
         with empty_cache() as name:
             stored = Path(name)
             ways: dict[str, Callable[[], object]] = {
