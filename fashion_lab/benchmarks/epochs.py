@@ -8,7 +8,8 @@ import torch
 
 from fashion_lab.benchmarks import notebook
 from fashion_lab.benchmarks.bare import bare_epoch
-from fashion_lab.benchmarks.ours import TRAINING, WHOLE, catalog_of, epochs_in_turns, recipe
+from fashion_lab.benchmarks.ours import TRAINING, WHOLE, epochs_in_turns
+from fashion_lab.benchmarks.recipes import catalog_of, recipe
 from fashion_lab.benchmarks.rows import Part, Row
 from fashion_lab.benchmarks.timing import in_turns, seconds
 from fashion_lab.data.class_table import ClassTable

@@ -14,7 +14,8 @@ import torch
 from fashion_lab.assembly import assemble
 from fashion_lab.benchmarks.bare import bare_epoch
 from fashion_lab.benchmarks.card import Card, demand_of, measure_card
-from fashion_lab.benchmarks.ours import TRAINING, epochs_in_turns, recipe
+from fashion_lab.benchmarks.ours import TRAINING, epochs_in_turns
+from fashion_lab.benchmarks.recipes import recipe
 from fashion_lab.benchmarks.rows import Part, Row, Unavailable
 from fashion_lab.modules.siamese import SiameseModule
 

@@ -11,12 +11,9 @@ from pathlib import Path
 
 import pytorch_lightning as pl
 import torch
-from omegaconf import DictConfig
 
-from fashion_lab.benchmarks.rows import Unavailable
 from fashion_lab.benchmarks.timing import seconds
-from fashion_lab.config import build, compose
-from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.config import compose
 from fashion_lab.training import Training
 
 TRAINING, WHOLE = "training", "whole"
@@ -63,24 +60,6 @@ class Turns(pl.Callback):
 def _wait(module: pl.LightningModule) -> None:
     if module.device.type == "cuda":
         torch.cuda.synchronize(module.device)
-
-
-def recipe(overrides: Sequence[str]) -> DictConfig:
-    """Compose a training that is not run yet, for its parts."""
-    return compose("train", ["folder=nowhere", *overrides])
-
-
-def catalog_of(cfg: DictConfig) -> Catalog:
-    """Build a recipe's catalog.
-
-    Raises:
-        Unavailable: its files are not here.
-    """
-    try:
-        catalog: Catalog = build(cfg.data)
-    except (ValueError, OSError) as error:
-        raise Unavailable(f"data: {getattr(error, '__cause__', None) or error}") from error
-    return catalog
 
 
 def epochs_in_turns(

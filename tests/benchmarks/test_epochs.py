@@ -7,7 +7,8 @@ from fashion_lab.benchmarks.bare import bare_epoch
 from fashion_lab.benchmarks.card import Card, demand_of, measure_card
 from fashion_lab.benchmarks.epochs import Overhead, Stage1, Stage2
 from fashion_lab.benchmarks.gpu import Gpu
-from fashion_lab.benchmarks.ours import TRAINING, WHOLE, epochs_in_turns, recipe
+from fashion_lab.benchmarks.ours import TRAINING, WHOLE, epochs_in_turns
+from fashion_lab.benchmarks.recipes import catalog_of, recipe
 from fashion_lab.benchmarks.rows import Unavailable
 
 SMALL = ["threads=1", "backbone.width=0.5", "pixels.size=32", "trainer=cpu"]
@@ -71,8 +72,6 @@ def test_the_notebooks_way_needs_files():
 
 
 def test_a_triplet_of_the_notebook_has_two_classes(words, tmp_path):
-    from fashion_lab.benchmarks.ours import catalog_of
-
     folder = notebook.class_folders(catalog_of(recipe(words)), "train", tmp_path)
     triplets = notebook.TripleDataset(notebook.pictures(folder))
     assert len(triplets) == sum(len(rows) for rows in triplets.rows.values())
