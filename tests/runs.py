@@ -16,7 +16,7 @@ TINY = (
     "backbone.width=0.5",
     "backbone.depth=1",
     "threads=1",
-    "callbacks.ema.multi_avg_fn.decay=0.9",
+    "callbacks.ema.decay=0.9",
 )
 
 

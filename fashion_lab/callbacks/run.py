@@ -35,7 +35,11 @@ class SeedSteps(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
+        seed = self.seed * 1_000_003 + trainer.global_step
+        if pl_module.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)
+        else:  # where no device has started, each call would be queued for it, with its traceback
+            torch.manual_seed(seed)
 
 
 class StopOnSignal(pl.Callback):
