@@ -1,5 +1,6 @@
 """Measure the speed of every path: `python -m fashion_lab.bench [parts=[search,start]]`."""
 
+import logging
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -18,6 +19,7 @@ def bench(cfg: DictConfig) -> None:
             raise ConfigError(f"parts={name}: there are {', '.join(known)}{nearest(name, known)}")
     if not cfg.parts:
         raise ConfigError(f"parts=[] measures nothing: there are {', '.join(known)}")
+    logging.getLogger("fashion_lab").setLevel(logging.WARNING)  # what is decoded, each time
     study = Study(Path(cfg.out))
     for name in cfg.parts:
         study.measure(name, build(cfg[name], trusted=tuple(cfg.trusted)))

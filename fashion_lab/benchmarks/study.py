@@ -42,12 +42,13 @@ class Study:
 
         A part that cannot be measured here says why; what is kept of it stays.
         """
-        console.print(Text(f"\n{name}: {(part.__doc__ or '').strip().splitlines()[0]}", style="bold"))
+        about = (part.__doc__ or "").strip().splitlines()[0]
+        console.print(Text(f"\n{name}: {about}", style="bold"), soft_wrap=True)
         started, rows = time.monotonic(), []
         try:
             for row in part.rows():
                 rows.append(row)
-                console.print(Text("  " + line(row)))
+                console.print(Text("  " + line(row)), soft_wrap=True)
         except Unavailable as why:
             console.print(Text(f"  not measured: {why}", style="yellow"))
             return
@@ -83,7 +84,7 @@ class Study:
             )
         )
         for row in missed:
-            console.print(Text("  " + line(row), style="yellow"))
+            console.print(Text("  " + line(row), style="yellow"), soft_wrap=True)
         console.print(Text(f"table: {self.out / 'table.md'}"))
 
 

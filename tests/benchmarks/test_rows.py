@@ -19,9 +19,9 @@ def test_a_value_alone_has_no_ratio_and_no_verdict():
     assert (row.ratio, row.is_met) == (None, None)
 
 
-def test_ways_take_turns_and_the_first_round_does_not_count(monkeypatch):
+def test_ways_take_turns_and_the_first_round_does_not_count():
     calls, clock = [], iter([0, 1, 1, 3, 3, 8, 8, 10, 10, 13, 13, 15])
-    monkeypatch.setattr("time.perf_counter", lambda: next(clock))
-    times = in_turns({"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}, rounds=3)
+    ways = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
+    times = in_turns(ways, rounds=3, clock=lambda: next(clock))
     assert "".join(calls) == "ab" * 4
     assert times == {"a": 3, "b": 2}
