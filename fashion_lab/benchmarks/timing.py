@@ -3,6 +3,7 @@
 import statistics
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 
 
 def seconds(work: Callable[[], object], *, clock: Callable[[], float] = time.perf_counter) -> float:
@@ -19,10 +20,15 @@ def in_turns(
     clock: Callable[[], float] = time.perf_counter,
 ) -> dict[str, float]:
     """Give the median seconds of each way, after one round that does not count."""
-    for work in ways.values():
-        work()
-    times: dict[str, list[float]] = {name: [] for name in ways}
+    return medians({name: partial(seconds, work, clock=clock) for name, work in ways.items()}, rounds=rounds)
+
+
+def medians(ways: Mapping[str, Callable[[], float]], *, rounds: int) -> dict[str, float]:
+    """Give the median of what each way measures by itself, after one round that does not count."""
+    for measure in ways.values():
+        measure()
+    values: dict[str, list[float]] = {name: [] for name in ways}
     for _ in range(rounds):
-        for name, work in ways.items():
-            times[name].append(seconds(work, clock=clock))
-    return {name: statistics.median(values) for name, values in times.items()}
+        for name, measure in ways.items():
+            values[name].append(measure())
+    return {name: statistics.median(measured) for name, measured in values.items()}
