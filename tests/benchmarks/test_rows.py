@@ -20,7 +20,7 @@ def test_a_value_alone_has_no_ratio_and_no_verdict():
 
 
 def test_ways_take_turns_and_the_first_round_does_not_count():
-    calls, clock = [], iter([0, 1, 1, 3, 3, 8, 8, 10, 10, 13, 13, 15])
+    calls, clock = [], iter([0] * 4 + [0, 1, 1, 3, 3, 8, 8, 10, 10, 13, 13, 15])
     ways = {"a": lambda: calls.append("a"), "b": lambda: calls.append("b")}
     times = in_turns(ways, rounds=3, clock=lambda: next(clock))
     assert "".join(calls) == "ab" * 4
