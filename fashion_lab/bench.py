@@ -17,6 +17,8 @@ def bench(cfg: DictConfig) -> None:
     for name in cfg.parts:
         if name not in known:
             raise ConfigError(f"parts={name}: there are {', '.join(known)}{nearest(name, known)}")
+    if cfg.rounds < 1:
+        raise ConfigError(f"rounds={cfg.rounds}: give 1 or more")
     if not cfg.parts:
         raise ConfigError(f"parts=[] measures nothing: there are {', '.join(known)}")
     logging.getLogger("fashion_lab").setLevel(logging.WARNING)  # what is decoded, each time

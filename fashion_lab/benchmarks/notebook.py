@@ -69,6 +69,11 @@ class TripleDataset(Dataset[Triplet]):
         return anchor, positive, negative
 
 
+def ways(epoch: Callable[[int], Epoch]) -> dict[str, Epoch]:
+    """An epoch with each number of workers."""
+    return {f"the notebook's way, {workers} workers": epoch(workers) for workers in WORKERS}
+
+
 def classifier_epoch(dataset: ImageFolder, workers: int) -> Epoch:
     """One epoch of its stage 1: dense network, weighted cross-entropy, Adam."""
     counts = torch.bincount(torch.tensor(dataset.targets))

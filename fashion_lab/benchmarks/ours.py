@@ -20,7 +20,7 @@ TRAINING, WHOLE = "training", "whole"
 
 
 class Turns(pl.Callback):
-    """Times each epoch of the run, and after it lets the other ways have theirs; the first counts for nobody.
+    """Times each epoch of the run but the first, and after it lets the other ways have theirs.
 
     Args:
         others: name to one epoch of another way.
@@ -37,15 +37,19 @@ class Turns(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         _wait(pl_module)
         now = time.perf_counter()
-        if trainer.current_epoch:
+        if trainer.current_epoch > 1:
             self.times[WHOLE].append(now - self._started - self._elsewhere)
         self._started, self._elsewhere = now, 0.0
 
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 0:
+            return
         _wait(pl_module)
         self.times[TRAINING].append(time.perf_counter() - self._started)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
+        if trainer.current_epoch == 0:
+            return
         was_training = pl_module.training
         for name, epoch in self.others.items():
             self.times[name].append(seconds(epoch))
@@ -53,8 +57,8 @@ class Turns(pl.Callback):
         pl_module.train(was_training)
 
     def medians(self) -> dict[str, float]:
-        """Median seconds of an epoch, without the first."""
-        return {name: statistics.median(times[1:]) for name, times in self.times.items() if len(times) > 1}
+        """Median seconds of an epoch; of those without a time nothing."""
+        return {name: statistics.median(times) for name, times in self.times.items() if times}
 
 
 def _wait(module: pl.LightningModule) -> None:
@@ -72,11 +76,11 @@ def epochs_in_turns(
     """Run a training with everything that is on by default, its bar too, and the others between its epochs.
 
     Returns:
-        Median seconds of an epoch: ours as `TRAINING` and `WHOLE`, and of each other.
+        Median seconds of an epoch: ours as `TRAINING` and, from two rounds on, `WHOLE`; and of each other.
     """
     turns = Turns(others)
     with tempfile.TemporaryDirectory() as name, _quiet():
-        cfg = compose("train", [f"folder={name}", f"trainer.max_epochs={rounds + 2}", *overrides])
+        cfg = compose("train", [f"folder={name}", f"trainer.max_epochs={rounds + 1}", *overrides])
         Training(cfg, Path(name), callbacks=[turns, *callbacks]).run()
     return turns.medians()
 
