@@ -38,7 +38,9 @@ class Stage1(Part):
             variants = {
                 "dense": ["backbone.depthwise=false"],
                 "depthwise": ["backbone.depthwise=true"],
-                "depthwise, compiled": ["backbone.depthwise=true", "compile=true"],
+                "depthwise, compiled, fused Adam": [
+                    *("backbone.depthwise=true", "compile=true", "optimizer.fused=true"),
+                ],
             }
             for name, words in variants.items():
                 times = epochs_in_turns([*overrides, *words], others, rounds=self.rounds)
