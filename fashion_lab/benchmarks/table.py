@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from fashion_lab.benchmarks.rows import Row
 
 HEAD = ("what", "ours", "theirs", "compared with", "times as good", "target")
-MET, MISSED = "#1b7f4b", "#b4442c"
-PLAIN = "#4a6fa5"
+COLOURS = {True: "#1b7f4b", False: "#b4442c", None: "#4a6fa5"}  # target met, missed, none
+LONGEST = 50.0  # ratio at which a bar ends, so that one of 100,000 leaves the others room
 
 
 @dataclass(frozen=True)
@@ -85,28 +85,34 @@ def as_csv(parts: Sequence[Measured]) -> str:
 
 
 def plot(parts: Sequence[Measured]) -> Figure:
-    """Bars of every ratio on a logarithmic axis, with a mark at its target."""
+    """Bars of every ratio on a logarithmic axis, with a mark at its target; longer ones end at `LONGEST`."""
     rows = [(part.name, row, row.ratio) for part in parts for row in part.rows if row.ratio is not None]
-    figure = Figure(figsize=(10, 1.2 + 0.28 * max(len(rows), 1)), layout="constrained")
+    figure = Figure(figsize=(10, 1.2 + 0.24 * max(len(rows), 1)), layout="constrained")
     axes = figure.add_subplot()
     for place, (_, row, ratio) in enumerate(rows):
-        colour = {None: PLAIN, True: MET, False: MISSED}[row.is_met]
-        axes.barh(place, ratio - 1, left=1, color=colour, height=0.65)
+        end = min(ratio, LONGEST)
+        axes.plot([1, end], [place, place], color=COLOURS[row.is_met], linewidth=9, solid_capstyle="butt")
+        side, offset = ("left", 4) if ratio >= 1 else ("right", -4)
         axes.annotate(
-            f"{ratio:.3g}",
-            (ratio, place),
-            (4 if ratio >= 1 else -4, 0),
+            f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}",
+            (end, place),
+            (offset, 0),
             textcoords="offset points",
             va="center",
-            ha="left" if ratio >= 1 else "right",
+            ha=side,
             fontsize=7,
         )
         if row.at_least is not None:
             axes.plot([row.at_least] * 2, [place - 0.4, place + 0.4], color="black", linewidth=1.5)
     axes.set_yticks(range(len(rows)), [f"{name}: {row.what}" for name, row, _ in rows], fontsize=7)
-    axes.invert_yaxis()
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xscale("log")
+    axes.set_xlim(min([0.4, *(ratio / 1.5 for _, _, ratio in rows)]), LONGEST * 2)
+    ticks = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50]
+    axes.set_xticks([tick for tick in ticks if tick >= axes.get_xlim()[0]])
+    axes.xaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
     axes.axvline(1, color="grey", linewidth=0.8)
-    axes.margins(x=0.12)
+    axes.spines[["top", "right"]].set_visible(False)
     axes.set_xlabel("times as good as what it is compared with (black: target)")
     return figure
