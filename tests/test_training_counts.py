@@ -7,6 +7,7 @@ import pytest
 import pytorch_lightning as pl
 import torch
 from runs import TINY, composed
+from torch.profiler import ProfilerActivity, profile
 
 from fashion_lab.benchmarks.bare import bare_epoch
 from fashion_lab.config import build
@@ -31,6 +32,26 @@ class Calls:
 
     def _seen(self, frame, event, argument):
         self.count += event == "call"
+
+
+class Fills(pl.Callback):
+    """Counts how often memory is filled in the second epoch's steps."""
+
+    def __init__(self):
+        self.profile, self.steps = profile(activities=[ProfilerActivity.CPU]), 0
+
+    def on_train_epoch_start(self, trainer, module):
+        if trainer.current_epoch == 1:
+            self.profile.__enter__()
+            self.steps = trainer.num_training_batches
+
+    def on_validation_start(self, trainer, module):
+        if trainer.current_epoch == 1:
+            self.profile.__exit__(None, None, None)
+
+    def a_step(self):
+        fills = sum(event.count for event in self.profile.key_averages() if event.key == "aten::fill_")
+        return fills / self.steps
 
 
 class SecondEpoch(pl.Callback):
@@ -117,6 +138,12 @@ def test_pixels_stay_on_the_device(tmp_path):
 
     run(tmp_path / "run", "trainer=gpu", callbacks=[Watch()])
     assert not copies
+
+
+def test_new_memory_is_not_filled(tmp_path):
+    fills = Fills()
+    run(tmp_path / "run", "logger=none", callbacks=[fills])
+    assert fills.a_step() < 20, "determinism has PyTorch fill every new tensor, hundreds a step"
 
 
 def test_seeding_each_step_queues_nothing(tmp_path):

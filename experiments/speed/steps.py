@@ -1,6 +1,6 @@
 """Where a step of training spends its time: operations (torch.profiler) and Python functions (cProfile).
 
-python experiments/speed/profile.py data=clothing     words of a training; writes profile.md
+python experiments/speed/steps.py data=clothing     words of a training; writes profile.md
 """
 
 import cProfile
@@ -70,7 +70,7 @@ def main(words):
     with tempfile.TemporaryDirectory() as name:
         cfg = compose("train", [f"folder={name}", "trainer.max_epochs=3", *words])
         Training(cfg, Path(name), callbacks=[found]).run()
-    title = f"`python experiments/speed/profile.py {' '.join(words)}`: {found.steps} steps"
+    title = f"`python experiments/speed/steps.py {' '.join(words)}`: {found.steps} steps"
     lines = [
         title,
         "",
