@@ -1,7 +1,7 @@
 # Everything runs in .venv, which the first target that needs it makes. Options for a run: make train ARGS="..."
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help setup demo train test check format lock tensorboard clean
+.PHONY: help setup demo train test bench check format lock tensorboard clean
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -37,6 +37,9 @@ train: $(READY) ## a training, e.g. make train ARGS="stage=classifier data=cloth
 
 test: $(READY) ## all tests; those on real pictures where FASHION_LAB_DATA says where they are
 	$(BIN)/python -m pytest $(ARGS)
+
+bench: $(READY) ## how fast every path is, beside what people would use instead; writes experiments/speed
+	$(BIN)/python -m fashion_lab.bench $(ARGS)
 
 check: $(READY) ## formatting, lint, types, and who imports whom
 	$(BIN)/ruff format --check .

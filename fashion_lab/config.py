@@ -14,6 +14,7 @@ from typing import Any
 
 import hydra
 from hydra.core.config_store import ConfigStore
+from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import (
     ConfigCompositionException,
     HydraException,
@@ -30,7 +31,7 @@ from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.schema import ReportConfig, TrainConfig
 from fashion_lab.targets import check_arguments, check_home, check_name, targets
 
-__all__ = ["CONF", "ConfigError", "build", "launch"]
+__all__ = ["CONF", "ConfigError", "build", "compose", "launch"]
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -105,10 +106,17 @@ def explain(error: Exception, config_name: str) -> str:
     return text + nearest(misspelt[1] or misspelt[2], _known_keys(config_name))
 
 
+def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:
+    """Compose a verb's config as its command line does, without running it; also from inside of a verb."""
+    if GlobalHydra.instance().is_initialized():
+        return hydra.compose(config_name, list(overrides))
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        return hydra.compose(config_name, list(overrides))
+
+
 def _known_keys(config_name: str) -> list[str]:
     """Every key of the verb's default config, as the command line writes it."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        cfg = hydra.compose(config_name)
+    cfg = compose(config_name)
 
     def walk(node: Mapping[str, Any], prefix: str) -> Iterator[str]:
         for key, value in node.items():

@@ -21,6 +21,7 @@ from fashion_lab.checkpoint import (
     weights_below,
 )
 from fashion_lab.config import build
+from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.digest import digest
 from fashion_lab.networks import SiameseEncoder, normalise
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
@@ -51,19 +52,32 @@ class LoadedEncoder:
         """Numbers of an embedding."""
         return self.network.dim
 
-    def embed(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
         """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
         return embed(self.network, pixels_NCHW)
 
 
 @torch.inference_mode()
-def embed(network: nn.Module, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """Embed uint8 pixels [N, 3, S, S] with a network in evaluation mode: float32 [N, D]."""
+def embed(network: nn.Module, pixels_NCHW: Pixels) -> NDArray[np.float32]:
+    """Embed uint8 pixels [N, 3, S, S] with a network in evaluation mode: float32 [N, D].
+
+    Takes a batch of them at a time: give `store.at(rows)`, and no more than that is in memory.
+    """
     device = next(network.parameters()).device
     batches = (pixels_NCHW[start : start + EMBED_BATCH] for start in range(0, len(pixels_NCHW), EMBED_BATCH))
     parts = [network(normalise(torch.from_numpy(np.array(batch)).to(device))).cpu() for batch in batches]
     embeddings: NDArray[np.float32] = torch.cat(parts).float().numpy()
     return embeddings
+
+
+def at_rest(network: SiameseEncoder) -> SiameseEncoder:
+    """Make an encoder ready to embed: evaluation mode, no gradients, convolutions in the layout they like.
+
+    Measured on two cores, 512 pictures of 64 px: 1.96 CPU-seconds in the usual layout, 1.13 with channels
+    last; vectors of length 1 differ by at most 1e-7.
+    """
+    network.eval().requires_grad_(False)
+    return network.to(memory_format=torch.channels_last)
 
 
 def load_encoder(given: str | Path, *, trusted: Sequence[str] = ()) -> LoadedEncoder:
@@ -100,7 +114,7 @@ def load_encoder(given: str | Path, *, trusted: Sequence[str] = ()) -> LoadedEnc
         DECODE_VERSION,
     ]
     return LoadedEncoder(
-        network=network.eval().requires_grad_(False),
+        network=at_rest(network),
         pixels=spec,
         classes=tuple(record["classes"]),
         fingerprint=digest([weights, options]),

@@ -18,7 +18,7 @@ def gallery_metrics(network: nn.Module, catalog: Catalog, store: PixelStore, spl
     was_training = network.training
     network.eval()
     queries, gallery = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
-    vectors = [torch.from_numpy(embed(network, store.pixels[rows])) for rows in (queries, gallery)]
+    vectors = [torch.from_numpy(embed(network, store.at(rows))) for rows in (queries, gallery)]
     network.train(was_training)
     labels = [torch.from_numpy(catalog.labels[rows]) for rows in (queries, gallery)]
     scores = retrieval_metrics(vectors[0], labels[0], vectors[1], labels[1])

@@ -23,6 +23,7 @@ from safetensors import SafetensorError
 from safetensors.numpy import load_file, save
 
 from fashion_lab import __version__
+from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.index_folder import Manifest, publish, read
 
 VECTORS, ITEMS, PICTURES = "vectors.safetensors", "items.jsonl", "pictures.npy"
@@ -87,7 +88,7 @@ class Gallery:
 
     items: tuple[Item, ...]
     vectors_ND: NDArray[np.float32]
-    pictures: NDArray[np.uint8]
+    pictures: Pixels
     source: Source
 
     def __post_init__(self) -> None:
@@ -132,8 +133,8 @@ class Gallery:
         with (data / PICTURES).open("wb") as file:
             header = {"descr": "|u1", "fortran_order": False, "shape": self.pictures.shape}
             np.lib.format.write_array_header_1_0(file, header)
-            for picture in self.pictures:  # one by one: a memory map may be larger than memory
-                file.write(picture.tobytes())
+            for position in range(len(self)):  # one by one: a memory map may be larger than memory
+                file.write(self.pictures[position].tobytes())
         packages = ("numpy", "pillow", "torch")
         return {
             "count": len(self),

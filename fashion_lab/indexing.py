@@ -10,6 +10,7 @@ from rich.console import Console
 from rich.progress import track
 
 from fashion_lab.contracts.catalog import Catalog, Ints
+from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.gallery import Gallery, Item, Source
 from fashion_lab.visual_search import Encoder
@@ -64,7 +65,7 @@ def make_gallery(
     readable = [(row, name) for row, name in named if store.readable[row]]
     if not readable:
         raise ValueError(f"none of the {len(named)} pictures can be read: nothing to index")
-    pictures = store.pixels[[row for row, _ in readable]]
+    pictures = store.at(np.array([row for row, _ in readable]))
     source = Source(
         run=run,
         fingerprint=encoder.fingerprint,
@@ -101,7 +102,7 @@ def _item(catalog: Catalog, position: int, split: str) -> Item:
     )
 
 
-def _embed(encoder: Encoder, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+def _embed(encoder: Encoder, pictures: Pixels) -> NDArray[np.float32]:
     """Embed pictures [N, 3, S, S] with a progress bar where somebody watches: float32 [N, D]."""
     console = Console(stderr=True)
     chunks = [slice(start, start + AT_ONCE) for start in range(0, len(pictures), AT_ONCE)]

@@ -13,6 +13,7 @@ from fashion_lab.problems import ConfigError, nearest
 
 OUR_PARTS = (
     "fashion_lab.backbones",
+    "fashion_lab.benchmarks",
     "fashion_lab.callbacks",
     "fashion_lab.catalogs",
     "fashion_lab.data",

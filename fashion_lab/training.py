@@ -35,10 +35,18 @@ class Training:
         cfg: the composed config, checked.
         folder: where the run lives.
         overrides: what the command line said.
+        callbacks: more than the config has.
     """
 
-    def __init__(self, cfg: DictConfig, folder: Path, *, overrides: Sequence[str] = ()) -> None:
-        self.folder, self.overrides = folder, list(overrides)
+    def __init__(
+        self,
+        cfg: DictConfig,
+        folder: Path,
+        *,
+        overrides: Sequence[str] = (),
+        callbacks: Sequence[pl.Callback] = (),
+    ) -> None:
+        self.folder, self.overrides, self.callbacks = folder, list(overrides), list(callbacks)
         self.resume_from: Path | None = None
         if cfg.resume is not None:
             self.resume_from = last_checkpoint(folder)
@@ -84,13 +92,18 @@ class Training:
             callbacks = [
                 callback for callback in callbacks if not isinstance(callback, pl.callbacks.ProgressBar)
             ]
-        callbacks += [SeedSteps(self.cfg.seed), WriteRecord(parts.record), StopOnSignal(self.folder)]
+        stop = StopOnSignal(self.folder)
+        callbacks += [SeedSteps(self.cfg.seed), WriteRecord(parts.record), stop, *self.callbacks]
         logger = [build(node, trusted=self.trusted) for node in self.cfg.logger.values() if node is not None]
         if self.cfg.stage == "siamese" and not parts.record["start"]:
             parts.record["start"] = self._evaluate(parts, "validation", precision, logger)
         trainer = self._trainer(callbacks=callbacks, logger=logger, precision=precision)
         started = time.monotonic()
-        trainer.fit(parts.module, datamodule=parts.data, ckpt_path=self.resume_from and str(self.resume_from))
+        path = self.resume_from and str(self.resume_from)
+        try:
+            trainer.fit(parts.module, datamodule=parts.data, ckpt_path=path)
+        finally:
+            stop.release()
         self.fit_seconds = time.monotonic() - started
         return trainer
 

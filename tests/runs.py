@@ -2,10 +2,9 @@
 
 from pathlib import Path
 
-import hydra
 from omegaconf import DictConfig
 
-from fashion_lab.config import CONF
+from fashion_lab.config import compose
 
 TINY = (
     "data.products=21",
@@ -17,14 +16,13 @@ TINY = (
     "backbone.width=0.5",
     "backbone.depth=1",
     "threads=1",
-    "callbacks.ema.multi_avg_fn.decay=0.9",
+    "callbacks.ema.decay=0.9",
 )
 
 
 def composed(folder: Path, *overrides: str, config: str = "train") -> DictConfig:
     """The config of a run that lives in `folder`."""
-    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
-        return hydra.compose(config, [f"folder={folder}", *overrides])
+    return compose(config, [f"folder={folder}", *overrides])
 
 
 def trained(folder: Path, *overrides: str, tiny: tuple[str, ...] = TINY) -> Path:

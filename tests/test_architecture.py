@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fashion_lab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VERBS = {"train", "index", "search", "report"}
+VERBS = {"train", "index", "search", "report", "bench"}
 LAYERS = [
     {"contracts", "pictures", "folders", "digest"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "index_folder", "cards"},
@@ -23,11 +23,12 @@ LAYERS = [
     {"visual_search"},
     {"assembly", "device"},
     {"training", "indexing", "searching"},
+    {"benchmarks"},
     VERBS,
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 APART = [{"backbones", "catalogs", "indexes", "metrics", "losses"}, {"data", "modules"}]
-LIGHTNING = {"modules", "data", "callbacks", "training", "device"}
+LIGHTNING = {"modules", "data", "callbacks", "training", "device", "benchmarks"}
 HYDRA = {
     "config",
     "schema",
@@ -42,6 +43,7 @@ HYDRA = {
     "indexing",
     "searching",
     "studies",
+    "benchmarks",
 } | VERBS
 WITHOUT_TRAINING = {"visual_search", "searching", "search", "indexing", "index"}
 

@@ -252,15 +252,16 @@ def test_kills_leave_the_old_file_or_the_new(tmp_path):
     write(path, numbered(0))
     seen = [0]
     for _ in range(15):
-        child = in_a_child(task)
-        time.sleep(rng.uniform(0.02, 0.12))
+        saved, child = path.stat().st_mtime_ns, in_a_child(task)
+        while path.stat().st_mtime_ns == saved:  # on a busy machine its first save may take a while
+            time.sleep(0.001)
+        time.sleep(rng.uniform(0, 0.1))
         os.kill(child, signal.SIGKILL)
         os.waitpid(child, 0)
         found = read(path)
         assert (found["bulk"] == found["number"]).all()
         seen.append(found["number"])
-    assert seen == sorted(seen)
-    assert seen[-1] > 5, "the child never got to save"
+    assert seen == sorted(set(seen)), "each child saves at least once"
     files.sweep(tmp_path)
     assert [left.name for left in path.parent.iterdir()] == ["last.ckpt"]
 

@@ -14,7 +14,16 @@ from omegaconf import OmegaConf
 from runs import composed
 
 from fashion_lab.check import check
-from fashion_lab.config import CONF, FOR_USERS, ConfigError, build, check_targets, explain, run_folder
+from fashion_lab.config import (
+    CONF,
+    FOR_USERS,
+    ConfigError,
+    build,
+    check_targets,
+    compose,
+    explain,
+    run_folder,
+)
 
 GROUPS = sorted(path.name for path in CONF.iterdir() if path.is_dir())
 FOR_CLASSIFIER = {"loss": ("cross_entropy",), "sampler": ("shuffle",)}
@@ -76,6 +85,12 @@ def test_every_verb_composes(config, overrides):
         cfg = hydra.compose(config, [*overrides, *given])
     if config != "train":
         check_targets(OmegaConf.to_container(cfg, resolve=True), ())
+
+
+def test_a_config_composes_inside_a_verb_and_leaves_it_as_it_was():
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        assert compose("train", ["seed=7"]).seed == 7
+        assert hydra.compose("train", ["seed=8"]).seed == 8
 
 
 def test_what_an_experiment_says_of_a_stage_is_found():

@@ -48,6 +48,8 @@ def test_a_loaded_encoder_is_at_rest(tmp_path):
     network = loaded(tmp_path).network
     assert not any(module.training for module in network.modules())
     assert not any(p.requires_grad for p in network.parameters())
+    stem = next(p for p in network.parameters() if p.ndim == 4)
+    assert stem.is_contiguous(memory_format=torch.channels_last)
 
 
 def test_embed_in_several_batches_is_embed_one_by_one():

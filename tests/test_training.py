@@ -1,5 +1,6 @@
 """Runs as a whole: repeated, interrupted, continued, refused."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,7 @@ from runs import TINY, composed, trained
 
 from fashion_lab.checkpoint import digest, find, read
 from fashion_lab.config import ConfigError
+from fashion_lab.modules.base import DivergedError
 from fashion_lab.training import Training
 
 EPOCHS = "trainer.max_epochs=3"
@@ -223,3 +225,12 @@ def test_trains_on_a_gpu(precision, tmp_path):
     result = json.loads((run / "result.json").read_text())
     assert result["precision"] == precision
     assert result["hardware"]["gpu"]
+
+
+@pytest.mark.parametrize("words", [[], ["optimizer.lr=1e30", "trainer.gradient_clip_val=null"]])
+def test_signals_go_where_they_went_before(words, tmp_path):
+    """A process that trains twice, or fails, must still end on SIGTERM."""
+    handlers = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    with contextlib.suppress(DivergedError):
+        trained(tmp_path / "run", "trainer.max_epochs=1", *words)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers

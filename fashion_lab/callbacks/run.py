@@ -35,7 +35,11 @@ class SeedSteps(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        torch.manual_seed(self.seed * 1_000_003 + trainer.global_step)
+        seed = self.seed * 1_000_003 + trainer.global_step
+        if pl_module.device.type == "cpu":
+            torch.default_generator.manual_seed(seed)
+        else:  # where no device has started, each call would be queued for it, with its traceback
+            torch.manual_seed(seed)
 
 
 class StopOnSignal(pl.Callback):
@@ -43,20 +47,24 @@ class StopOnSignal(pl.Callback):
 
     A save after the last step of an epoch would miss the validation that follows, so that epoch is finished
     first: its end writes `last.ckpt` as always.
+
+    It remembers from its making to `release` who heard the signals before: Lightning tears its own handlers
+    down first, so a callback that gives back what it found at the start would leave those behind.
     """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.received: int | None = None
-        self._before: dict[int, Any] = {}
+        self._before = {number: signal.getsignal(number) for number in SIGNALS}
 
     def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self._before = {number: signal.signal(number, self._receive) for number in SIGNALS}
+        for number in SIGNALS:
+            signal.signal(number, self._receive)
 
-    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+    def release(self) -> None:
+        """Give the signals back to whom they went before the training."""
         for number, handler in self._before.items():
             signal.signal(number, handler)
-        self._before = {}
 
     def _receive(self, number: int, frame: FrameType | None) -> None:
         if self.received is not None:

@@ -34,7 +34,7 @@ class FileCatalog(Catalog):
 
     def stamp(self, position: int) -> str:
         """Path, bytes and time of last change: no file is read."""
-        stat = self.path(position).stat()
+        stat = os.stat(f"{self.root}/{self.names[position]}")  # noqa: PTH116 (a Path takes longer than its stat)
         return f"{self.names[position]} {stat.st_size} {stat.st_mtime_ns}"
 
     def path(self, position: int) -> Path:
@@ -83,11 +83,13 @@ def pictures_in(folder: Path, *, inside: Path) -> tuple[list[str], list[str]]:
     """
     pictures: list[str] = []
     others: list[str] = []
-    for path in sorted(folder.iterdir(), key=lambda path: path.name):
-        forbid_links_out(path, inside=inside)
-        hidden = path.name.startswith(".")  # such as macOS's ._photo.jpg, which is no photo
-        is_picture = not hidden and path.suffix.lower() in EXTENSIONS and path.is_file()
-        (pictures if is_picture else others).append(path.name)
+    with os.scandir(folder) as entries:  # knows what is a file without asking for each
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.is_symlink():
+                forbid_links_out(Path(entry.path), inside=inside)
+            hidden = entry.name.startswith(".")  # such as macOS's ._photo.jpg, which is no photo
+            is_picture = not hidden and entry.name.lower().endswith(EXTENSIONS) and entry.is_file()
+            (pictures if is_picture else others).append(entry.name)
     return pictures, others
 
 

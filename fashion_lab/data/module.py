@@ -50,7 +50,7 @@ class CatalogData(pl.LightningDataModule):
         train = self.splits["train"]
         self.sampler = sampler(positions=train, labels=catalog.labels[train])
         self.eval_batch_size = eval_batch_size
-        self._pixels = _as_tensor(store)
+        self._pixels = as_tensor(store)
         self._labels = torch.from_numpy(catalog.labels)
 
     def _require_pictures(self) -> None:
@@ -127,7 +127,7 @@ class CatalogData(pl.LightningDataModule):
         return self.trainer is not None and self.trainer.training
 
 
-def _as_tensor(store: PixelStore) -> Tensor:
+def as_tensor(store: PixelStore) -> Tensor:
     """Share the store's memory map: a page is read when a batch needs it, and nothing writes to it."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", message=".*not writable.*")

@@ -10,6 +10,7 @@ import json
 import logging
 from collections.abc import Mapping
 from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +47,10 @@ class PixelStore:
         """Leave out the rows of pictures that could not be read."""
         return np.asarray(rows[self.readable[rows]])
 
+    def at(self, rows: Ints) -> "StoredRows":
+        """Give the pictures at these rows without copying them."""
+        return StoredRows(self.pixels, rows)
+
     @classmethod
     def open(
         cls, catalog: Catalog, spec: PixelSpec, *, cache: Path | None = None, workers: int | None = None
@@ -74,6 +79,30 @@ class PixelStore:
                 store = _read(folder, shape) or _build(folder, catalog, spec, workers or threads_for(catalog))
         _complain(store, catalog)
         return store
+
+
+@dataclass(frozen=True)
+class StoredRows:
+    """Pictures of a store by their rows: what is asked for is copied out of the memory map, never all."""
+
+    pixels: NDArray[np.uint8]
+    rows: Ints
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Give (N, 3, S, S)."""
+        return (len(self), *self.pixels.shape[1:])
+
+    @property
+    def dtype(self) -> np.dtype[np.uint8]:
+        """Give uint8."""
+        return self.pixels.dtype
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, places: int | slice, /) -> NDArray[np.uint8]:
+        return np.asarray(self.pixels[self.rows[places]])
 
 
 def store_key(catalog: Catalog, spec: PixelSpec) -> str:

@@ -1,0 +1,104 @@
+"""The speed study: measured parts, kept in one file, with a table and a plot of all of them.
+
+<out>/results.json   each part's rows, when and where they were measured, and by which command
+<out>/table.md, table.csv, plot.png   made from it
+"""
+
+import json
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.text import Text
+
+from fashion_lab.benchmarks.rows import Part, Row, Unavailable
+from fashion_lab.benchmarks.table import Measured, as_csv, as_markdown, line, plot
+from fashion_lab.folders import replace_text
+from fashion_lab.results import surroundings
+
+RESULTS = "results.json"
+console = Console(highlight=False)
+
+
+class Study:
+    """Rows of the parts that were measured, now or before.
+
+    Args:
+        out: its folder; what it holds of other parts stays.
+
+    Raises:
+        ValueError: the folder holds results that cannot be read.
+    """
+
+    def __init__(self, out: Path) -> None:
+        self.out = out
+        self.parts = _read(out / RESULTS)
+
+    def measure(self, name: str, part: Part) -> None:
+        """Measure a part, print each row as it comes, and replace what is kept of it.
+
+        A part that cannot be measured here says why; what is kept of it stays.
+        """
+        about = (part.__doc__ or "").strip().splitlines()[0]
+        console.print(Text(f"\n{name}: {about}", style="bold"), soft_wrap=True)
+        started, rows = time.monotonic(), []
+        try:
+            for row in part.rows():
+                rows.append(row)
+                console.print(Text("  " + line(row)), soft_wrap=True)
+        except Unavailable as why:
+            console.print(Text(f"  not measured: {why}", style="yellow"))
+            return
+        self.parts[name] = {
+            "rows": [asdict(row) for row in rows],
+            "command": f"python -m fashion_lab.bench parts=[{name}]",
+            "when": datetime.now(UTC).strftime("%Y-%m-%d"),
+            "seconds": round(time.monotonic() - started),
+            **surroundings(),
+        }
+        self._write()
+
+    def _write(self) -> None:
+        self.out.mkdir(parents=True, exist_ok=True)
+        replace_text(self.out / RESULTS, json.dumps(self.parts, indent=1, allow_nan=False) + "\n")
+        measured = [
+            Measured(name, [Row(**row) for row in part.pop("rows")], part) for name, part in _copies(self)
+        ]
+        replace_text(self.out / "table.md", as_markdown(measured))
+        replace_text(self.out / "table.csv", as_csv(measured))
+        plot(measured).savefig(self.out / "plot.png", dpi=120)
+
+    def close(self) -> None:
+        """Say where everything is, and which targets were missed."""
+        rows = [Row(**row) for part in self.parts.values() for row in part["rows"]]
+        missed = [row for row in rows if row.is_met is False]
+        aimed = sum(row.is_met is not None for row in rows)
+        console.print(
+            Text(
+                f"\n{aimed - len(missed)} of {aimed} targets met; missed:"
+                if missed
+                else f"\nall {aimed} targets met"
+            )
+        )
+        for row in missed:
+            console.print(Text("  " + line(row), style="yellow"), soft_wrap=True)
+        console.print(Text(f"table: {self.out / 'table.md'}"))
+
+
+def _copies(study: Study) -> list[tuple[str, dict[str, Any]]]:
+    return [(name, dict(part)) for name, part in study.parts.items()]
+
+
+def _read(path: Path) -> dict[str, dict[str, Any]]:
+    if not path.exists():
+        return {}
+    try:
+        parts: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
+        for part in parts.values():
+            _ = [Row(**row) for row in part["rows"]]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise ValueError(f"{path} cannot be read ({error}): remove it, or choose another out=") from error
+    return parts
