@@ -23,8 +23,9 @@ def bench(cfg: DictConfig) -> None:
         raise ConfigError(f"parts=[] measures nothing: there are {', '.join(known)}")
     logging.getLogger("fashion_lab").setLevel(logging.WARNING)  # what is decoded, each time
     study = Study(Path(cfg.out))
-    for name in cfg.parts:
-        study.measure(name, build(cfg[name], trusted=tuple(cfg.trusted)))
+    measured = [study.measure(name, build(cfg[name], trusted=tuple(cfg.trusted))) for name in cfg.parts]
+    if not any(measured):
+        raise ConfigError("nothing was measured: what is missing stands above")
     study.close()
 
 

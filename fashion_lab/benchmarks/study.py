@@ -37,10 +37,13 @@ class Study:
         self.out = out
         self.parts = _read(out / RESULTS)
 
-    def measure(self, name: str, part: Part) -> None:
+    def measure(self, name: str, part: Part) -> bool:
         """Measure a part, print each row as it comes, and replace what is kept of it.
 
         A part that cannot be measured here says why; what is kept of it stays.
+
+        Returns:
+            Whether it was measured.
         """
         about = (part.__doc__ or "").strip().splitlines()[0]
         console.print(Text(f"\n{name}: {about}", style="bold"), soft_wrap=True)
@@ -50,8 +53,8 @@ class Study:
                 rows.append(row)
                 console.print(Text("  " + line(row)), soft_wrap=True)
         except Unavailable as why:
-            console.print(Text(f"  not measured: {why}", style="yellow"))
-            return
+            console.print(Text(f"  not measured: {why}", style="yellow"), soft_wrap=True)
+            return False
         self.parts[name] = {
             "rows": [asdict(row) for row in rows],
             "command": f"python -m fashion_lab.bench parts=[{name}]",
@@ -60,6 +63,7 @@ class Study:
             **surroundings(),
         }
         self._write()
+        return True
 
     def _write(self) -> None:
         self.out.mkdir(parents=True, exist_ok=True)

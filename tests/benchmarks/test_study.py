@@ -29,7 +29,7 @@ class Canned(Part):
 
 def test_rows_are_printed_kept_tabled_and_drawn(tmp_path, capsys):
     study = Study(tmp_path / "speed")
-    study.measure("first", Canned(ROWS))
+    assert study.measure("first", Canned(ROWS))
     study.close()
     printed = capsys.readouterr().out
     assert "an epoch: 1 s; before: 9 s; 9 times as good (target 8: met)" in printed
@@ -59,7 +59,7 @@ def test_parts_that_are_not_measured_again_stay(tmp_path):
 
 def test_a_part_that_is_not_here_says_why(tmp_path, capsys):
     study = Study(tmp_path)
-    study.measure("first", Canned([], fails=True))
+    assert not study.measure("first", Canned([], fails=True))
     assert "not measured: no wheels here" in capsys.readouterr().out
     assert not (tmp_path / "results.json").exists()
 
@@ -75,6 +75,8 @@ def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):
     [
         (["parts=[overhed]"], "did you mean overhead?"),
         (["parts=[]"], "parts=[] measures nothing"),
+        (["rounds=0"], "rounds=0: give 1 or more"),
+        (["parts=[decode]", 'data=["data=folder","data.root=nowhere"]'], "nothing was measured"),
     ],
 )
 def test_a_part_that_is_misspelt_gets_its_name(words, expected, tmp_path):
