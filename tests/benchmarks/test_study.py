@@ -76,7 +76,7 @@ def test_results_that_cannot_be_read_are_not_overwritten(tmp_path):
         (["parts=[overhed]"], "did you mean overhead?"),
         (["parts=[]"], "parts=[] measures nothing"),
         (["rounds=0"], "rounds=0: give 1 or more"),
-        (["parts=[decode]", 'data=["data=folder","data.root=nowhere"]'], "nothing was measured"),
+        (["parts=[decode]", 'catalog=["data=folder","data.root=nowhere"]'], "nothing was measured"),
     ],
 )
 def test_a_part_that_is_misspelt_gets_its_name(words, expected, tmp_path):
