@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 from torch import Tensor, nn
 
 from fashion_lab.assembly import assemble
+from fashion_lab.benchmarks.timing import wait
 from fashion_lab.contracts.batch import INDICES, TRIPLETS
 from fashion_lab.data.augment import Augment
 from fashion_lab.data.module import as_tensor
@@ -46,15 +47,14 @@ def bare_epoch(cfg: DictConfig, device: torch.device) -> Callable[[], None]:
             if clip:
                 nn.utils.clip_grad_norm_(module.parameters(), clip)
             optimizer.step()
-        if device.type == "cuda":
-            torch.cuda.synchronize(device)
+        wait(device)
 
     return epoch
 
 
 def _outputs(module: StageModule, images: Tensor, batch: dict[str, Tensor]) -> Tensor:
     if isinstance(module, SiameseModule):
-        return module.network.embed_batch(images, batch.get(TRIPLETS, torch.empty(0)))
+        return module.network.embed_batch(images, batch[TRIPLETS])
     outputs: Tensor = module.network(images)
     return outputs
 

@@ -8,6 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from fashion_lab.benchmarks.timing import wait
+
 COPIED = 2**28  # float32 numbers that are copied: 1 GiB, far beyond any cache
 SIDE = 8192  # of the matrices that are multiplied
 TIMES = 10
@@ -68,14 +70,9 @@ def measure_card(device: torch.device, dtype: torch.dtype, *, copied: int = COPI
 def _each(work: Callable[[], object], device: torch.device) -> float:
     """Seconds of one of `TIMES` calls, after one that does not count."""
     work()
-    _wait(device)
+    wait(device)
     started = time.perf_counter()
     for _ in range(TIMES):
         work()
-    _wait(device)
+    wait(device)
     return (time.perf_counter() - started) / TIMES
-
-
-def _wait(device: torch.device) -> None:
-    if device.type == "cuda":
-        torch.cuda.synchronize(device)

@@ -15,8 +15,9 @@ from fashion_lab.assembly import assemble
 from fashion_lab.benchmarks.bare import bare_epoch
 from fashion_lab.benchmarks.card import Card, demand_of, measure_card
 from fashion_lab.benchmarks.ours import TRAINING, epochs_in_turns
-from fashion_lab.benchmarks.recipes import recipe
+from fashion_lab.benchmarks.recipes import catalog_of, recipe
 from fashion_lab.benchmarks.rows import Part, Row, Unavailable
+from fashion_lab.benchmarks.timing import wait
 from fashion_lab.modules.siamese import SiameseModule
 
 BYTES = {"32-true": 4, "bf16-mixed": 2}
@@ -72,7 +73,7 @@ class Gpu(Part):
         words = [*self.data, f"stage={stage}", f"trainer={trainer}", f"trainer.precision={precision}"]
         if stage == "classifier":
             return [*words, f"batch_size={batch_size}"]
-        classes = len(assemble(recipe([*words, "ckpt=null"]), None, ()).catalog.classes)
+        classes = len(catalog_of(recipe([*words, "ckpt=null"])).classes)
         return [*words, "ckpt=null", f"sampler.pictures_per_class={max(2, batch_size // classes)}"]
 
     def _compared(self, stage: str, batch_size: int, precision: str, card: Card) -> Iterator[Row]:
@@ -143,7 +144,7 @@ class GpuShare(pl.Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if self._profiler is None:
             return
-        torch.cuda.synchronize(pl_module.device)
+        wait(pl_module.device)
         seconds = time.perf_counter() - self._started
         self._profiler.__exit__(None, None, None)
         kernels = sum(event.self_device_time_total for event in self._profiler.key_averages())

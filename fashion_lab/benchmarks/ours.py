@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pytorch_lightning as pl
-import torch
 
-from fashion_lab.benchmarks.timing import seconds
+from fashion_lab.benchmarks.timing import seconds, wait
 from fashion_lab.config import compose
 from fashion_lab.training import Training
 
@@ -35,7 +34,7 @@ class Turns(pl.Callback):
         self._started, self._elsewhere = 0.0, 0.0
 
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        _wait(pl_module)
+        wait(pl_module.device)
         now = time.perf_counter()
         if trainer.current_epoch > 1:
             self.times[WHOLE].append(now - self._started - self._elsewhere)
@@ -44,7 +43,7 @@ class Turns(pl.Callback):
     def on_validation_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         if trainer.current_epoch == 0:
             return
-        _wait(pl_module)
+        wait(pl_module.device)
         self.times[TRAINING].append(time.perf_counter() - self._started)
 
     def on_train_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
@@ -59,11 +58,6 @@ class Turns(pl.Callback):
     def medians(self) -> dict[str, float]:
         """Median seconds of an epoch; of those without a time nothing."""
         return {name: statistics.median(times) for name, times in self.times.items() if times}
-
-
-def _wait(module: pl.LightningModule) -> None:
-    if module.device.type == "cuda":
-        torch.cuda.synchronize(module.device)
 
 
 def epochs_in_turns(

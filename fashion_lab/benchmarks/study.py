@@ -9,7 +9,6 @@ import time
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.text import Text
@@ -45,8 +44,8 @@ class Study:
         Returns:
             Whether it was measured.
         """
-        about = (part.__doc__ or "").strip().splitlines()[0]
-        console.print(Text(f"\n{name}: {about}", style="bold"), soft_wrap=True)
+        what = (part.__doc__ or "").strip().splitlines()[0]
+        console.print(Text(f"\n{name}: {what}", style="bold"), soft_wrap=True)
         started, rows = time.monotonic(), []
         try:
             for row in part.rows():
@@ -55,29 +54,31 @@ class Study:
         except Unavailable as why:
             console.print(Text(f"  not measured: {why}", style="yellow"), soft_wrap=True)
             return False
-        self.parts[name] = {
-            "rows": [asdict(row) for row in rows],
+        about = {
             "command": f"python -m fashion_lab.bench parts=[{name}]",
             "when": datetime.now(UTC).strftime("%Y-%m-%d"),
             "seconds": round(time.monotonic() - started),
             **surroundings(),
         }
+        self.parts[name] = Measured(name, rows, about)
         self._write()
         return True
 
     def _write(self) -> None:
         self.out.mkdir(parents=True, exist_ok=True)
-        replace_text(self.out / RESULTS, json.dumps(self.parts, indent=1, allow_nan=False) + "\n")
-        measured = [
-            Measured(name, [Row(**row) for row in part.pop("rows")], part) for name, part in _copies(self)
-        ]
+        kept = {
+            name: {"rows": [asdict(row) for row in part.rows], **part.about}
+            for name, part in self.parts.items()
+        }
+        replace_text(self.out / RESULTS, json.dumps(kept, indent=1, allow_nan=False) + "\n")
+        measured = list(self.parts.values())
         replace_text(self.out / "table.md", as_markdown(measured))
         replace_text(self.out / "table.csv", as_csv(measured))
         plot(measured).savefig(self.out / "plot.png", dpi=120)
 
     def close(self) -> None:
         """Say where everything is, and which targets were missed."""
-        rows = [Row(**row) for part in self.parts.values() for row in part["rows"]]
+        rows = [row for part in self.parts.values() for row in part.rows]
         missed = [row for row in rows if row.is_met is False]
         aimed = sum(row.is_met is not None for row in rows)
         console.print(
@@ -92,17 +93,14 @@ class Study:
         console.print(Text(f"table: {self.out / 'table.md'}"))
 
 
-def _copies(study: Study) -> list[tuple[str, dict[str, Any]]]:
-    return [(name, dict(part)) for name, part in study.parts.items()]
-
-
-def _read(path: Path) -> dict[str, dict[str, Any]]:
+def _read(path: Path) -> dict[str, Measured]:
     if not path.exists():
         return {}
     try:
-        parts: dict[str, dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))
-        for part in parts.values():
-            _ = [Row(**row) for row in part["rows"]]
+        kept = json.loads(path.read_text(encoding="utf-8"))
+        return {
+            name: Measured(name, [Row(**row) for row in part.pop("rows")], part)
+            for name, part in kept.items()
+        }
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} cannot be read ({error}): remove it, or choose another out=") from error
-    return parts

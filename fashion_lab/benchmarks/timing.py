@@ -5,12 +5,20 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
+import torch
+
 
 def seconds(work: Callable[[], object], *, clock: Callable[[], float] = time.perf_counter) -> float:
     """Time one call: on the wall, or with `time.process_time` the work of all cores, waiting left out."""
     started = clock()
     work()
     return clock() - started
+
+
+def wait(device: torch.device) -> None:
+    """Let a GPU end what it was told to do; a CPU always has."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def in_turns(
