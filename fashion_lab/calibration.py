@@ -94,6 +94,8 @@ def calibrate(queries: Examples, gallery: Examples, *, made_from: str) -> Calibr
 
     A picture that is in both is its own group: it does not see itself only if both give groups that say so.
     """
+    if len(queries.vectors_ND) < LEAST or not len(gallery.vectors_ND):
+        return None
     distance_P, same_P, known_Q, strange_Q = _measure(queries, gallery)
     if len(known_Q) < LEAST or same_P.all() or not same_P.any():
         return None
@@ -149,19 +151,26 @@ def _measure(queries: Examples, gallery: Examples) -> tuple[Floats, NDArray[np.b
 def fit_odds(distance_P: Floats, same_P: NDArray[np.bool_]) -> tuple[float, float]:
     """Fit P(same) = 1 / (1 + exp(slope * (distance - middle))): slope and middle.
 
-    Newton's method on Platt's smoothed targets (J. Platt 1999, "Probabilistic outputs for support vector
-    machines", section 2.2), which keep the slope finite where the two sides do not overlap.
+    Newton's method, damped, on Platt's smoothed targets (J. Platt 1999, "Probabilistic outputs for support
+    vector machines", section 2.2), which keep the slope finite where the two sides do not overlap.
     """
     mean, spread = float(distance_P.mean()), float(distance_P.std()) or 1.0
     inputs_P2 = np.stack([(distance_P.astype(np.float64) - mean) / spread, np.ones(len(distance_P))], axis=1)
     right, wrong = int(same_P.sum()), int((~same_P).sum())
     target_P = np.where(same_P, (right + 1) / (right + 2), 1 / (wrong + 2))
     weights_2 = np.array([0.0, math.log((right + 1) / (wrong + 1))])
+
+    def loss(weights_2: NDArray[np.float64]) -> float:
+        odds_P = inputs_P2 @ weights_2
+        return float((np.logaddexp(0, odds_P) - target_P * odds_P).sum())
+
     for _ in range(NEWTON_STEPS):
         chance_P = 1 / (1 + np.exp(-np.clip(inputs_P2 @ weights_2, -LARGEST_ODDS, LARGEST_ODDS)))
         slope_2 = inputs_P2.T @ (chance_P - target_P)
         curve_22 = (inputs_P2 * (chance_P * (1 - chance_P))[:, None]).T @ inputs_P2 + RIDGE * np.eye(2)
         step_2 = np.linalg.solve(curve_22, slope_2)
+        while loss(weights_2 - step_2) > loss(weights_2) and np.abs(step_2).max() >= ENOUGH:
+            step_2 /= 2  # where the curve is flat, a whole step leads far beyond the minimum
         weights_2 -= step_2
         if np.abs(step_2).max() < ENOUGH:
             break

@@ -19,7 +19,7 @@ class MeanColour:
     calibration = None
 
     def embed(self, pixels_NCHW):
-        return pixels_NCHW.mean(axis=(2, 3)).astype(np.float32)
+        return pixels_NCHW[:].mean(axis=(2, 3)).astype(np.float32)
 
     def classify(self, pixels_NCHW):
         light = self.embed(pixels_NCHW).mean(axis=1) / 255

@@ -21,7 +21,7 @@ LAYERS = [
     {"checkpoint"},
     {"encoder"},
     {"callbacks", "gallery", "evaluation", "check", "resume", "summary"},
-    {"folding", "hits"},
+    {"folding", "hits", "calibrating"},
     {"visual_search"},
     {"assembly", "device"},
     {"training", "indexing", "searching"},

@@ -6,6 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.pictures import PixelSpec
 
 
@@ -36,8 +37,8 @@ class Encoder(Protocol):
     def calibration(self) -> Mapping[str, Any] | None:
         """What its distances mean (`fashion_lab.calibration.Calibration`), where that is known."""
 
-    def embed(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def embed(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
         """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
 
-    def classify(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def classify(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
         """Give the probabilities [N, classes] of uint8 pixels [N, 3, S, S]. ValueError without a head."""
