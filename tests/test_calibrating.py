@@ -6,6 +6,7 @@ from colours import MeanColour, greys
 
 from fashion_lab.calibrating import on_itself, on_validation
 from fashion_lab.catalogs.synthetic import SyntheticCatalog
+from fashion_lab.data.pixels import PixelStore
 from fashion_lab.gallery import Item
 
 
@@ -53,6 +54,7 @@ def test_a_catalog_teaches_on_its_validation_split(tmp_path, groups):
     catalog.labels = np.array(
         [catalog_brightness(catalog, row) > 150 for row in range(len(catalog))], dtype=np.int64
     )
+    PixelStore.open(catalog, MeanColour.pixels, cache=tmp_path)  # drawing a picture needs its group
     if not groups:
         catalog.groups = None
     calibration = on_validation(MeanColour(), catalog, cache=tmp_path)
