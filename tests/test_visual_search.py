@@ -173,7 +173,7 @@ def test_an_expanded_query_orders_by_the_company_it_keeps():
     wide = search.search(picture, k=5, expand=3)  # 95, 100, 62 and 130: nearly 97
     assert [hit.id for hit in wide] == ["g100", "g130", "g62", "g140", "g150"]
     assert {hit.id: hit.distance for hit in plain} == {hit.id: hit.distance for hit in wide}
-    assert [hit.id for hit in search.search(picture, k=5, expand=99)][0] == "g100"
+    assert search.search(picture, k=1, expand=99)[0].id == "g100"
     with pytest.raises(ValueError, match="expand is -1"):
         search.search(picture, expand=-1)
 
