@@ -145,7 +145,7 @@ class VisualSearch:
         found = self.index.search(vectors_QD, k)
         return [
             [self._hit(*one) for one in enumerate(zip(positions, distances, strict=True), 1)]
-            for positions, distances in zip(found.positions.tolist(), found.distances.tolist(), strict=True)
+            for positions, distances in zip(found.ids.tolist(), found.distances.tolist(), strict=True)
         ]
 
     def position(self, item_id: str) -> int:
