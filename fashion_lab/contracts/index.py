@@ -21,7 +21,7 @@ class Neighbours(NamedTuple):
 
 
 class Index(ABC):
-    """Finds the nearest of N vectors. Vectors are finite float32 rows [N, D], ids are int64, ascending, unique.
+    """Finds the nearest of N vectors. Vectors are finite float32 rows, ids int64 >= 0, ascending, unique.
 
     Arrays that are handed over may be kept: they must not change afterwards. Several threads may search at
     once, but none while one changes the index. What cannot be done is a ValueError, and changes nothing.
@@ -63,7 +63,7 @@ class Index(ABC):
         """
 
     def save(self, folder: Path) -> None:  # noqa: B027, nothing to keep is a promise kept
-        """Write what `build` took long to make into a folder that is there; vectors and ids are not part of it."""
+        """Write what `build` took long to make into a folder that is there, without the vectors."""
 
     def load(self, folder: Path, vectors_ND: NDArray[np.float32], ids_N: NDArray[np.int64]) -> None:
         """Be what `build(vectors_ND, ids_N)` makes, sooner where `save` left its parts in this folder.

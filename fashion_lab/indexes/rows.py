@@ -22,7 +22,7 @@ class Rows:
 
     @classmethod
     def checked(cls, vectors_ND: NDArray[np.float32], ids_N: NDArray[np.int64] | None) -> Self:
-        """Take what `build` was given. Raises ValueError on all but finite float32 rows with ascending ids."""
+        """Take what `build` was given. Raises ValueError on all but finite float32, ascending ids."""
         check_vectors(vectors_ND, "gallery")
         if ids_N is None:
             ids_N = np.arange(len(vectors_ND))
@@ -35,7 +35,7 @@ class Rows:
     @property
     def dim(self) -> int:
         """How many numbers a vector has."""
-        return self.vectors_ND.shape[1]
+        return int(self.vectors_ND.shape[1])
 
     def with_more(self, vectors_MD: NDArray[np.float32], ids_M: NDArray[np.int64]) -> Self:
         """Give these rows and M more, which replace those with their ids. Raises ValueError on odd ones."""
@@ -63,7 +63,8 @@ class Rows:
             return np.empty(0, dtype=np.int64)
         row_M = np.searchsorted(self.ids_N, ids_M)
         row_M[row_M == len(self)] = 0
-        return row_M[self.ids_N[row_M] == ids_M]
+        here_M: NDArray[np.int64] = row_M[self.ids_N[row_M] == ids_M]
+        return here_M
 
     def digest(self) -> str:
         """Sha256 over all vectors and ids."""
@@ -89,11 +90,13 @@ def check_vectors(vectors_ND: NDArray[np.float32], what: str) -> None:
 
 
 def check_ids(ids_M: NDArray[np.int64], count: int | None = None) -> None:
-    """Raise ValueError unless these are int64, ascending and unique, and as many as there are vectors."""
+    """Raise ValueError unless these are int64 >= 0, ascending, unique, as many as there are vectors."""
     if ids_M.ndim != 1 or ids_M.dtype != np.int64:
         raise ValueError(f"ids are {ids_M.dtype} {ids_M.shape}: give int64 [items]")
     if count is not None and len(ids_M) != count:
         raise ValueError(f"{count} vectors with {len(ids_M)} ids: give one id for each vector")
+    if ids_M.min(initial=0) < 0:
+        raise ValueError(f"id {ids_M.min()} is below 0: give ids of 0 or more")
     wrong_M = ids_M[1:] <= ids_M[:-1]
     if wrong_M.any():
         row = wrong_M.argmax()
@@ -107,8 +110,8 @@ def check_known(ids_M: NDArray[np.int64], found_M: NDArray[np.int64]) -> None:
     if len(found_M) < len(ids_M):
         unknown_M = np.setdiff1d(ids_M, found_M, assume_unique=True)
         raise ValueError(
-            f"{len(unknown_M)} of {len(ids_M)} ids are not in the index, the first {unknown_M[0]}: nothing is "
-            "removed; give ids that are there"
+            f"{len(unknown_M)} of {len(ids_M)} ids are not in the index, the first {unknown_M[0]}: nothing "
+            "is removed; give ids that are there"
         )
 
 
@@ -126,7 +129,8 @@ def check_dimensions(vectors_MD: NDArray[np.float32], dim: int, what: str) -> No
     """Raise ValueError for vectors of another encoder."""
     if vectors_MD.shape[1] != dim:
         raise ValueError(
-            f"{what} have {vectors_MD.shape[1]} dimensions and the gallery {dim}: embed both with the same encoder"
+            f"{what} have {vectors_MD.shape[1]} dimensions and the gallery {dim}: embed both with the same "
+            "encoder"
         )
 
 
