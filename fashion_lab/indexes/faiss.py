@@ -117,11 +117,11 @@ class FaissIndex(Index):
             return self._few.search(queries_QD, k, where_M)
         rows, lists = self._state
         check_query(queries_QD, k, where_M, rows.dim)
-        row_M = np.arange(len(rows)) if where_M is None else rows.positions(where_M)
         count = 2 * k + 16 if lists.kind == "flat" else max(self._refine * k, 64)
-        if len(row_M) < len(rows) or count > min(MOST, len(rows)):
-            return nearest_among(rows, row_M, queries_QD, k)
-        return self._near(rows, lists, queries_QD, k, count)
+        if where_M is None and count <= min(MOST, len(rows)):
+            return self._near(rows, lists, queries_QD, k, count)
+        row_M = np.arange(len(rows)) if where_M is None else rows.positions(where_M)
+        return nearest_among(rows, row_M, queries_QD, k)
 
     def save(self, folder: Path) -> None:
         """Write the centres and which list each vector is in: 4 bytes a vector."""
