@@ -153,7 +153,8 @@ class Collection:
             some = slice(start, start + self.batch)
             part = Rows(rows.vectors_ND[some], rows.ids_N[some])
             new = marks(part)
-            self.server.write(self.own, Rows(self.centred(part.vectors_ND), part.ids_N), new)
+            centred = Rows(self.centred(part.vectors_ND), part.ids_N)
+            self.server.write(self.own, centred, new, replacing=bool(old))
             total += sum(new)
         self._done(len(rows) - len(old), total - sum(old.values()))
 

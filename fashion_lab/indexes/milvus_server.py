@@ -69,8 +69,10 @@ class MilvusServer:
         indexes = self._client.prepare_index_params()
         indexes.add_index("vector", index_type=index["type"], metric_type="L2", params=dict(index["params"]))
         own = f"{name}_{uuid.uuid4().hex[:12]}"
-        options = {"schema": schema, "index_params": indexes, "consistency_level": STRONG}
-        self._ask("create_collection", own, **options, properties={PROPERTY: note})
+        options = {"consistency_level": STRONG, "properties": {PROPERTY: note}}
+        self._ask("create_collection", own, schema=schema, **options)
+        self._ask("create_index", own, index_params=indexes, sync=False)  # nothing to wait for: it is empty
+        self.open(own)
         return own
 
     def read_note(self, own: str) -> str:
@@ -94,13 +96,12 @@ class MilvusServer:
         """Wait until what was written is in the server's files."""
         self._ask("flush", own)
 
-    def write(self, own: str, rows: Rows, marks: Sequence[int]) -> None:
-        """Insert rows, or replace those with their ids."""
+    def write(self, own: str, rows: Rows, marks: Sequence[int], *, replacing: bool) -> None:
+        """Insert rows; where some of their ids may be there, replace those, which costs more."""
         ids, vectors = rows.ids_N.tolist(), list(rows.vectors_ND)
         fields = zip(ids, vectors, marks, strict=True)
-        self._ask(
-            "upsert", own, [{"id": key, "vector": vector, "mark": mark} for key, vector, mark in fields]
-        )
+        records = [{"id": key, "vector": vector, "mark": mark} for key, vector, mark in fields]
+        self._ask("upsert" if replacing else "insert", own, records)
 
     def delete(self, own: str, ids: Sequence[int]) -> None:
         """Remove rows."""
