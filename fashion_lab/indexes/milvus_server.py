@@ -22,6 +22,7 @@ PROPERTY = "fashion_lab"
 CONNECTING = 5.0  # seconds to wait for an answer; assumption
 ANSWER = 2**24  # bytes of vectors in an answer; a message may have 64 MiB
 STRONG = "Strong"
+SELDOM = {"grpc.keepalive_time_ms": 330_000}  # at pymilvus's 10 s a plain gRPC server hangs up, and says so
 
 
 class MilvusServer:
@@ -45,7 +46,8 @@ class MilvusServer:
         try:
             if "://" not in uri:
                 Path(uri).parent.mkdir(parents=True, exist_ok=True)
-            self._client = MilvusClient(uri, token=token, timeout=min(CONNECTING, timeout))
+            connecting = min(CONNECTING, timeout)
+            self._client = MilvusClient(uri, token=token, timeout=connecting, grpc_options=SELDOM)
         except (MilvusException, OSError) as error:
             raise ValueError(
                 f"no Milvus answers at {self.place}: {_line(error)}; start one (milvus-lite server "
