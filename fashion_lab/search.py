@@ -17,7 +17,7 @@ def search(cfg: DictConfig) -> None:
     paths = searching.pictures_at(images)
     trusted = list(cfg.trusted)
     engine = build(cfg.engine, trusted=trusted)
-    finder = VisualSearch.load(cfg.index, cfg.ckpt, index=engine, trusted=trusted)
+    finder = VisualSearch.load(cfg.index, cfg.ckpt, index=engine, runtime=cfg.runtime, trusted=trusted)
     answers, failed = searching.answer(finder, paths, items, cfg.k)
     wanted = cfg.sheet is not None and answers
     sheet = searching.save_sheet(str(cfg.sheet), finder, answers, str(cfg.index)) if wanted else None

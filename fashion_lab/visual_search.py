@@ -13,33 +13,20 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fashion_lab import encoders
+from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
 from fashion_lab.gallery import Gallery, Item
 from fashion_lab.indexes.exact import ExactIndex
-from fashion_lab.pictures import PixelSpec, open_picture
+from fashion_lab.pictures import open_picture
 
 Picture: TypeAlias = str | Path | Image.Image
-
-
-class Encoder(Protocol):
-    """What a search needs of an encoder; `checkpoint.LoadedEncoder` is one."""
-
-    @property
-    def pixels(self) -> PixelSpec:
-        """How a picture becomes pixels."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Sha256 over weights and preprocessing."""
-
-    def embed(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,27 +70,27 @@ class VisualSearch:
         ckpt: str | Path | None = None,
         *,
         index: Index | None = None,
+        runtime: str = encoders.AUTO,
         trusted: Sequence[str] = (),
     ) -> Self:
-        """Open an index folder, with the encoder of the run that it names.
+        """Open an index folder, with the encoder of the run or bundle that it names.
 
         Args:
             folder: what `python -m fashion_lab.index` wrote.
-            ckpt: where that run or checkpoint is now, if it has moved.
+            ckpt: where that run or checkpoint is now, if it has moved; or its bundle.
             index: an empty engine; exact where None.
+            runtime: `torch`, `onnx` or `auto`, as for `encoders.load`.
             trusted: packages outside this project whose classes the run's config may name.
 
         Raises:
             ValueError: no index, a damaged one, no such run, or another encoder.
         """
-        from fashion_lab.encoder import load_encoder  # takes seconds: only when a model is wanted
-
         gallery = Gallery.load(folder)
         run = Path(gallery.source.run if ckpt is None else ckpt)
         if not run.exists():
             where = f"the run {run} that made the index {folder}" if ckpt is None else f"ckpt={run}"
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
-        return cls(gallery, load_encoder(run, trusted=trusted), index)
+        return cls(gallery, encoders.load(run, runtime=runtime, trusted=trusted), index)
 
     def search(self, picture: Picture, k: int = 5) -> list[Hit]:
         """Find the k items nearest to a picture (all items where there are fewer), nearest first.

@@ -3,9 +3,11 @@ import pytest
 import torch
 from toy_checkpoints import BACKBONE, CLASSES, ENCODER, backbone, content
 
+from fashion_lab import encoders
 from fashion_lab.checkpoint import RECORD, CheckpointError, write
 from fashion_lab.config import ConfigError
-from fashion_lab.encoder import EMBED_BATCH, embed, load_encoder
+from fashion_lab.encoders.batches import EMBED_BATCH
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.networks import MobileNetLikeClassifier, SiameseEncoder, normalise
 from fashion_lab.pictures import PixelSpec
 
@@ -18,7 +20,7 @@ def pixels():
 def loaded(tmp_path, *args, **options):
     path = tmp_path / "a.ckpt"
     write(path, content(*args, **options))
-    return load_encoder(path)
+    return encoders.load(path)
 
 
 def test_encoder_of_a_classifier_is_its_pooled_backbone(tmp_path, pixels):
@@ -82,7 +84,7 @@ def test_fingerprint_is_of_weights_and_preprocessing(tmp_path):
 
 def test_fingerprint_follows_the_decode(tmp_path, monkeypatch):
     first = loaded(tmp_path).fingerprint
-    monkeypatch.setattr("fashion_lab.encoder.DECODE_VERSION", 99)
+    monkeypatch.setattr("fashion_lab.encoders.blueprint.DECODE_VERSION", 99)
     assert loaded(tmp_path).fingerprint != first
 
 
@@ -139,7 +141,7 @@ def test_code_of_ones_own_needs_trust_from_outside(tmp_path, monkeypatch):
     config = {"backbone": BACKBONE | {"_target_": "toy_package.Mine"}, "trusted": ["toy_package"]}
     with pytest.raises(ConfigError, match=r"trusted=\[toy_package\]"):
         loaded(tmp_path, config=config)
-    encoder = load_encoder(tmp_path / "a.ckpt", trusted=["toy_package"])
+    encoder = encoders.load(tmp_path / "a.ckpt", trusted=["toy_package"])
     assert type(encoder.network.backbone).__name__ == "Mine"
 
 
