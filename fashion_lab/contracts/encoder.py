@@ -1,4 +1,4 @@
-"""What every encoder promises: pixels in, arrays out. N pictures, S side, D embedding."""
+"""What every encoder promises, whichever library runs it."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol
@@ -11,7 +11,7 @@ from fashion_lab.pictures import PixelSpec
 
 
 class Encoder(Protocol):
-    """A trained encoder, ready to embed pictures. Those of `fashion_lab.encoders.load` are such."""
+    """Turns pixels into embeddings and, where it has a head, into probabilities of its classes."""
 
     @property
     def pixels(self) -> PixelSpec:
@@ -19,7 +19,7 @@ class Encoder(Protocol):
 
     @property
     def fingerprint(self) -> str:
-        """Sha256 over weights and preprocessing; equal embeddings need equal fingerprints."""
+        """Sha256 over weights and preprocessing: equal embeddings need equal fingerprints."""
 
     @property
     def dim(self) -> int:
@@ -31,14 +31,14 @@ class Encoder(Protocol):
 
     @property
     def has_head(self) -> bool:
-        """Whether it can classify."""
+        """Whether it can `classify`."""
 
     @property
     def calibration(self) -> Mapping[str, Any] | None:
-        """What its distances mean, where a bundle says so."""
+        """What its distances mean (`fashion_lab.calibration.Calibration`), where that is known."""
 
     def embed(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
         """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
 
     def classify(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
-        """Give the probability of each class: float32 [N, classes]. Raises ValueError without a head."""
+        """Give the probabilities [N, classes] of uint8 pixels [N, 3, S, S]. ValueError without a head."""
