@@ -17,17 +17,17 @@ def export(cfg: DictConfig) -> None:
     if cfg.golden not in GOLDEN:
         raise ValueError(f"golden={cfg.golden}: choose one of {', '.join(GOLDEN)}")
     extras.require(extras.TO_EXPORT, "python -m fashion_lab.export", "export")
-    from fashion_lab.bundles.golden import golden_pictures
+    from fashion_lab.bundles.golden import catalog_at_hand, golden_pictures
     from fashion_lab.bundles.writing import export_bundle
     from fashion_lab.encoders.runs import read_run
 
     trusted = list(cfg.trusted)
     run = read_run(cfg.ckpt, head=cfg.head, trusted=trusted)
-    data = run.data if cfg.golden == "auto" else None
-    golden = golden_pictures(data, run.blueprint.pixels, trusted=trusted)
+    catalog = catalog_at_hand(run.data, trusted=trusted)
+    golden = golden_pictures(catalog if cfg.golden == "auto" else None, run.blueprint.pixels)
     name = f"{run.blueprint.stage}-{run.fingerprint[:8]}"
     out = Path("outputs", "bundle", name) if cfg.out is None else Path(cfg.out)
-    error = export_bundle(run, out, golden, trusted=trusted)
+    error = export_bundle(run, out, golden, calibration=None, trusted=trusted)
     head = f"none ({run.why_no_head})" if run.head is None else run.head.source["path"]
     print(f"{run.network.dim} numbers a picture of {run.blueprint.pixels.size} pixels; head: {head}")
     print(f"torch and onnxruntime agree on {len(golden.items)} pictures ({golden.origin}) to {error:.1g}")

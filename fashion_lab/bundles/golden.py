@@ -1,5 +1,6 @@
 """Golden pictures: a few that travel with a bundle, to see that a runtime gives what the training gave."""
 
+import logging
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -7,9 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_lab.catalogs.synthetic import SyntheticCatalog
-from fashion_lab.config import build
+from fashion_lab.config import FOR_USERS, build
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.pictures import PictureError, PixelSpec
+
+log = logging.getLogger(__name__)
 
 COUNT = 16  # assumption: enough that the nearest five say something, few enough to travel
 FEWEST = 6  # a picture and its five nearest
@@ -24,17 +27,11 @@ class Golden(NamedTuple):
     items: list[str]
 
 
-def golden_pictures(data: Any, spec: PixelSpec, *, trusted: Sequence[str] = ()) -> Golden:
-    """Choose pictures from the validation split of a run's catalog, spread over it; the same every time.
+def golden_pictures(catalog: Catalog | None, spec: PixelSpec) -> Golden:
+    """Choose pictures from the validation split of a catalog, spread over it; the same every time.
 
-    Where the catalog is not at hand they are drawn; nothing is downloaded for them.
-
-    Args:
-        data: config node of the catalog; None has them drawn.
-        spec: how pictures become pixels.
-        trusted: packages outside this project whose classes the config may name.
+    They are drawn where there is no catalog, or too few pictures of it can be read.
     """
-    catalog = _at_hand(data, trusted)
     if catalog is not None:
         chosen = _spread(catalog, spec, "validation")
         if len(chosen.items) >= FEWEST:
@@ -42,14 +39,20 @@ def golden_pictures(data: Any, spec: PixelSpec, *, trusted: Sequence[str] = ()) 
     return _spread(SyntheticCatalog(products=21, views=3), spec, "validation")._replace(origin=DRAWN)
 
 
-def _at_hand(data: Any, trusted: Sequence[str]) -> Catalog | None:
-    """Open the catalog; None where its files are elsewhere."""
+def catalog_at_hand(data: Any, *, trusted: Sequence[str] = ()) -> Catalog | None:
+    """Open the catalog of a run; None where its files are elsewhere. Nothing is downloaded.
+
+    Args:
+        data: config node of the catalog.
+        trusted: packages outside this project whose classes the config may name.
+    """
     if not isinstance(data, dict) or "_target_" not in data:
         return None
     offline = {"download": False} if "download" in data else {}
     try:
         catalog = build({**data, **offline}, trusted=trusted)
-    except (OSError, ValueError):
+    except (OSError, *FOR_USERS) as error:
+        log.info("the run's catalog is not at hand: %s", " ".join(str(error.__cause__ or error).split()))
         return None
     return catalog if isinstance(catalog, Catalog) else None
 

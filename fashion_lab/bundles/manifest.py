@@ -57,10 +57,10 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         )
     try:
         if path.stat().st_size > MAX_MANIFEST:
-            raise ValueError(f"{MANIFEST} has {path.stat().st_size:,} bytes, more than {MAX_MANIFEST:,}")
+            raise ValueError(f"it has {path.stat().st_size:,} bytes, more than {MAX_MANIFEST:,}")
         facts = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise damaged(folder, error) from error
+        raise damaged(folder, f"{MANIFEST}: {error}") from error
     if not isinstance(facts, dict) or facts.get("format") != FORMAT:
         raise BundleError(
             f"{path} was not written by python -m fashion_lab.export: give a bundle or a run of this project"

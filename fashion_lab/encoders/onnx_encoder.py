@@ -10,11 +10,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from fashion_lab.bundles.bundle import Bundle
-from fashion_lab.bundles.manifest import EMBEDDING, LOGITS, PIXELS, damaged
+from fashion_lab.bundles.manifest import EMBEDDING, LOGITS, MANIFEST, PIXELS, damaged
 from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.encoders.batches import NO_HEAD, check_pixels, in_batches, probabilities
 from fashion_lab.pictures import PixelSpec
 
+WEIGHTS_FOLDER = "session.model_external_initializers_file_folder_path"
+SHOWN = 200  # first letters of what onnxruntime says; the rest is its own source lines
 SILENT = 4  # onnxruntime's log level "fatal": it raises what it would print
 
 
@@ -101,29 +103,45 @@ class OnnxEncoder:
         check_pixels(pixels_NCHW, self.pixels.size)
         session = self.sessions[output]
         parts = [session.run([output], {PIXELS: batch})[0] for batch in in_batches(pixels_NCHW)]
-        return np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+        numbers = np.concatenate(parts) if parts else np.zeros((0, width), np.float32)
+        if numbers.shape != (len(pixels_NCHW), width):
+            raise damaged(self.bundle.folder, f"{output} of {len(pixels_NCHW)} pictures is {numbers.shape}")
+        return numbers
 
 
 def _session(bundle: Bundle, name: str, threads: int | None) -> ort.InferenceSession:
-    """Start a graph from its checked bytes, so that it cannot name another file of this machine."""
+    """Start a graph from its checked bytes."""
     options = ort.SessionOptions()
     options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = len(os.sched_getaffinity(0)) if threads is None else threads
+    options.intra_op_num_threads = _cores() if threads is None else threads
     options.inter_op_num_threads = 1
     options.log_severity_level = SILENT
     # Idle threads that spin take a core from whatever else runs: 64 pictures on two busy cores took 89 ms
     # with spinning, 52 without; one picture 0.67 and 0.79
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    # A graph may name files that hold its weights, and they would be looked for in the working directory;
+    # below a file there are none
+    options.add_session_config_entry(WEIGHTS_FOLDER, str(bundle.folder / MANIFEST))
     try:
         return ort.InferenceSession(bundle.read(name), options, providers=["CPUExecutionProvider"])
     except Exception as error:  # a dozen classes of onnxruntime, none of them a ValueError
-        raise damaged(bundle.folder, f"{name}: {error}") from error
+        raise damaged(bundle.folder, f"{name}: {str(error)[:SHOWN]}") from error
+
+
+def _any_batch(shape: list[int | str | None]) -> list[int | str | None]:
+    """Write None for a first number that may be any: graphs give it a name."""
+    return [None if isinstance(shape[0], str) else shape[0], *shape[1:]] if shape else []
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _check(bundle: Bundle, session: ort.InferenceSession, output: str, width: int) -> None:
     """Raise BundleError where a graph takes or gives something else than `bundle.json` says."""
     size = bundle.pixels.size
-    takes = [(node.name, node.type, node.shape[1:]) for node in session.get_inputs()]
-    gives = [(node.type, node.shape[1:]) for node in session.get_outputs() if node.name == output]
-    if takes != [(PIXELS, "tensor(uint8)", [3, size, size])] or gives != [("tensor(float)", [width])]:
+    takes = [(node.name, node.type, _any_batch(node.shape)) for node in session.get_inputs()]
+    gives = [(node.type, _any_batch(node.shape)) for node in session.get_outputs() if node.name == output]
+    right = [(PIXELS, "tensor(uint8)", [None, 3, size, size])], [("tensor(float)", [None, width])]
+    if (takes, gives) != right:
         raise damaged(bundle.folder, f"{bundle.graph_of[output]} takes {takes} and gives {output} {gives}")
