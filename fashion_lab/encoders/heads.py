@@ -71,7 +71,7 @@ def head_of(given: str | Path, blueprint: Blueprint, trusted: Sequence[str]) -> 
         ("pixels", theirs, pixels),
     ):
         if there != here:
-            raise CheckpointError(f"head={given} does not fit: its {what} are {there}, needed are {here}")
+            raise CheckpointError(f"head={given} does not fit: {what} {there}, needed {here}")
     classifier = MobileNetLikeClassifier(len(blueprint.classes), build(config["backbone"], trusted=trusted))
     weights = weights_below(checkpoint["state_dict"], "network.")
     if differences := weight_differences(weights, classifier.state_dict()):
