@@ -95,7 +95,9 @@ def test_more_probes_find_more():
 
 def test_many_hits_are_looked_for_in_more_lists():
     gallery = clustered(3000, 24, size=3000)
-    assert recall(made(gallery, nprobe=1), gallery, np.arange(3000), k=200, sample=50) > 0.97
+    index = made(gallery, nlist=6, nprobe=1)  # one list has enough, but not the right ones
+    assert recall(index, gallery, np.arange(3000), k=5, sample=50) < 0.8
+    assert recall(index, gallery, np.arange(3000), k=200, sample=50) > 0.97
 
 
 def test_refinement_is_what_makes_bytes_good():

@@ -106,13 +106,13 @@ def test_an_unfinished_change_is_not_taken_for_whole(make, gallery, verb, monkey
 
     with monkeypatch.context() as broken:
         broken.setattr(Collection, "_done", killed)
+        change = {
+            "add": lambda: first.add(gallery[400:], IDS[400:]),
+            "replace": lambda: first.add(gallery[400:], IDS[:100]),
+            "remove": lambda: first.remove(IDS[:10]),
+        }[verb]
         with pytest.raises(KeyboardInterrupt):
-            if verb == "add":
-                first.add(gallery[400:], IDS[400:])
-            elif verb == "replace":
-                first.add(gallery[400:], IDS[:100])
-            else:
-                first.remove(IDS[:10])
+            change()
     for vectors, ids in ((gallery[:400], IDS[:400]), (gallery, IDS), (gallery[10:400], IDS[10:400])):
         second = make()
         second.load(None, vectors, ids)
