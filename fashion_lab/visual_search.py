@@ -3,58 +3,35 @@
     from fashion_lab.visual_search import VisualSearch
 
     search = VisualSearch.load("outputs/index/clothing-validation")
-    for hit in search.search("photo.jpg", k=5):
-        print(hit.rank, hit.class_name, hit.distance, hit.path)
+    for hit in search.search("photo.jpg", k=5, where={"class": "skirt"}):
+        print(hit.rank, hit.class_name, hit.distance, hit.similarity, hit.path)
 
 Q queries, N items, D embedding, S side in pixels.
 """
 
 import difflib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fashion_lab import encoders
+from fashion_lab.calibration import Calibration
+from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
-from fashion_lab.gallery import Gallery, Item
+from fashion_lab.filters import Where
+from fashion_lab.gallery import Gallery
+from fashion_lab.hits import Hit, filters_of
 from fashion_lab.indexes.exact import ExactIndex
-from fashion_lab.pictures import PixelSpec, open_picture
+from fashion_lab.pictures import open_picture
+from fashion_lab.ranking import Ask, Found, Ranking
+
+__all__ = ["Encoder", "Hit", "Picture", "VisualSearch"]
 
 Picture: TypeAlias = str | Path | Image.Image
-
-
-class Encoder(Protocol):
-    """What a search needs of an encoder; `checkpoint.LoadedEncoder` is one."""
-
-    @property
-    def pixels(self) -> PixelSpec:
-        """How a picture becomes pixels."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Sha256 over weights and preprocessing."""
-
-    def embed(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hit(Item):
-    """An item that was found.
-
-    Attributes:
-        rank: 1 is the nearest.
-        distance: Euclidean, between embeddings; 0 is the same picture, smaller is more alike.
-        position: its row in the gallery.
-    """
-
-    rank: int
-    distance: float
-    position: int
 
 
 class VisualSearch:
@@ -73,7 +50,11 @@ class VisualSearch:
             )
         self.gallery, self.encoder = gallery, encoder
         self.index = ExactIndex() if index is None else index
-        self.index.build(gallery.vectors_ND)
+        self.index.build(gallery.vectors_ND, gallery.keys_N)
+        known = encoder.calibration or gallery.calibration
+        self.calibration = None if known is None else Calibration.from_record(dict(known))
+        self.filters = filters_of(gallery.items)
+        self._ranking = Ranking(gallery, self.index)
         self._positions = {item.id: position for position, item in enumerate(gallery.items)}
 
     @classmethod
@@ -83,51 +64,82 @@ class VisualSearch:
         ckpt: str | Path | None = None,
         *,
         index: Index | None = None,
+        runtime: str = encoders.AUTO,
         trusted: Sequence[str] = (),
     ) -> Self:
-        """Open an index folder, with the encoder of the run that it names.
+        """Open an index folder, with the encoder of the run or bundle that it names.
 
         Args:
             folder: what `python -m fashion_lab.index` wrote.
-            ckpt: where that run or checkpoint is now, if it has moved.
+            ckpt: where that run or checkpoint is now, if it has moved; or its bundle.
             index: an empty engine; exact where None.
+            runtime: `torch`, `onnx` or `auto`, as for `encoders.load`.
             trusted: packages outside this project whose classes the run's config may name.
 
         Raises:
             ValueError: no index, a damaged one, no such run, or another encoder.
         """
-        from fashion_lab.encoder import load_encoder  # takes seconds: only when a model is wanted
-
         gallery = Gallery.load(folder)
         run = Path(gallery.source.run if ckpt is None else ckpt)
         if not run.exists():
             where = f"the run {run} that made the index {folder}" if ckpt is None else f"ckpt={run}"
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
-        return cls(gallery, load_encoder(run, trusted=trusted), index)
+        return cls(gallery, encoders.load(run, runtime=runtime, trusted=trusted), index)
 
-    def search(self, picture: Picture, k: int = 5) -> list[Hit]:
-        """Find the k items nearest to a picture (all items where there are fewer), nearest first.
+    def search(
+        self, picture: Picture, k: int = 5, *, where: Where | None = None, fold: bool = True, expand: int = 0
+    ) -> list[Hit]:
+        """Find the k items nearest to a picture, nearest first; fewer only where there are no more.
+
+        Args:
+            picture: a file or an opened picture.
+            k: number of hits.
+            where: conditions that hits meet, as `fashion_lab.filters` writes them.
+            fold: show near-duplicates as one hit.
+            expand: average the query with so many of its nearest items and order by that: finds more of what
+                is alike (experiments/search/reranking.md). Distances stay those to the picture.
 
         Raises:
             PictureError: the picture cannot be read.
-            ValueError: k < 1.
+            ValueError: k < 1, or a condition that no item can meet.
         """
-        return self.search_all([picture], k)[0]
+        return self.search_all([picture], k, where=where, fold=fold, expand=expand)[0]
 
-    def search_all(self, pictures: Iterable[Picture], k: int = 5) -> list[list[Hit]]:
+    def search_all(
+        self,
+        pictures: Iterable[Picture],
+        k: int = 5,
+        *,
+        where: Where | None = None,
+        fold: bool = True,
+        expand: int = 0,
+    ) -> list[list[Hit]]:
         """Find the k items nearest to each of several pictures, embedded together."""
-        return self.nearest(self.encode([self.prepare(picture) for picture in pictures]), k)
+        vectors_QD = self.encode([self.prepare(picture) for picture in pictures])
+        return self.nearest(vectors_QD, k, where=where, fold=fold, expand=expand)
 
-    def more_like(self, item_id: str, k: int = 5) -> list[Hit]:
+    def more_like(
+        self, item_id: str, k: int = 5, *, where: Where | None = None, fold: bool = True, expand: int = 0
+    ) -> list[Hit]:
         """Find the k items nearest to one of the gallery, itself left out.
 
         Raises:
-            ValueError: no such item, or k < 1.
+            ValueError: no such item, k < 1, or a condition that no item can meet.
         """
         own = self.position(item_id)
-        found = self.nearest(self.gallery.vectors_ND[[own]], k + 1 if k > 0 else k)[0]
-        others = [hit for hit in found if hit.position != own][:k]
-        return [replace(hit, rank=rank) for rank, hit in enumerate(others, 1)]
+        return self._find(self.gallery.vectors_ND[[own]], k, where, fold, expand, own)[0]
+
+    def nearest(
+        self,
+        vectors_QD: NDArray[np.float32],
+        k: int,
+        *,
+        where: Where | None = None,
+        fold: bool = True,
+        expand: int = 0,
+    ) -> list[list[Hit]]:
+        """Find the k nearest items of each vector."""
+        return self._find(vectors_QD, k, where, fold, expand)
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode a picture as in training: uint8 [3, S, S]. A PIL image stays as it is."""
@@ -140,13 +152,23 @@ class VisualSearch:
             return np.zeros((0, self.gallery.vectors_ND.shape[1]), dtype=np.float32)
         return self.encoder.embed(np.stack(pixels))
 
-    def nearest(self, vectors_QD: NDArray[np.float32], k: int) -> list[list[Hit]]:
-        """Find the k nearest items of each vector."""
-        found = self.index.search(vectors_QD, k)
+    def classify(self, pixels: Sequence[NDArray[np.uint8]]) -> list[list[tuple[str, float]]] | None:
+        """Give each prepared picture's classes with probabilities, likeliest first; None without a head."""
+        if not self.encoder.has_head:
+            return None
+        chances = self.encoder.classify(np.stack(pixels)).tolist() if pixels else []
         return [
-            [self._hit(*one) for one in enumerate(zip(positions, distances, strict=True), 1)]
-            for positions, distances in zip(found.ids.tolist(), found.distances.tolist(), strict=True)
+            sorted(zip(self.encoder.classes, row, strict=True), key=lambda one: -one[1]) for row in chances
         ]
+
+    def is_strange(self, hits: Sequence[Hit]) -> bool | None:
+        """Say whether even the nearest of a query's hits is too far off to be like it; None: nobody knows.
+
+        Meant for hits of the whole gallery: with conditions, "nothing like it" is about what meets them.
+        """
+        if self.calibration is None or not hits:
+            return None
+        return self.calibration.is_strange(hits[0].distance)
 
     def position(self, item_id: str) -> int:
         """Find an item's row. Raises ValueError with the nearest ids where there is none."""
@@ -159,10 +181,26 @@ class VisualSearch:
             )
         return self._positions[item_id]
 
-    def _hit(self, rank: int, found: tuple[int, float]) -> Hit:
-        position, distance = found
-        return Hit(**_values(self.gallery.items[position]), rank=rank, distance=distance, position=position)
+    def _find(
+        self,
+        vectors_QD: NDArray[np.float32],
+        k: int,
+        where: Where | None,
+        fold: bool,
+        expand: int,
+        own: int | None = None,
+    ) -> list[list[Hit]]:
+        keys_M = self.gallery.keys_N[self.filters.rows(where)] if where else None
+        found = self._ranking.find(vectors_QD, Ask(k, keys_M, own, fold, expand))
+        return [[self._hit(rank, one) for rank, one in enumerate(answer, 1)] for answer in found]
 
-
-def _values(item: Item) -> dict[str, Any]:
-    return {field.name: getattr(item, field.name) for field in fields(item)}
+    def _hit(self, rank: int, found: Found) -> Hit:
+        items, means = self.gallery.items, self.calibration
+        return Hit.of(
+            items[found.position],
+            rank=rank,
+            distance=found.distance,
+            similarity=None if means is None else means.similarity(found.distance),
+            position=found.position,
+            folded=tuple(items[row].id for row in found.folded),
+        )

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from runs import TINY, composed
 
+from fashion_lab import encoders
 from fashion_lab.checkpoint import find, read
 from fashion_lab.config import ConfigError, build
-from fashion_lab.encoder import load_encoder
 from fashion_lab.training import Training
 
 CODE = """
@@ -122,9 +122,9 @@ def test_toys_train_both_stages(toys, tmp_path):
     two = run(tmp_path / "two", *words, "stage=siamese", f"ckpt={one}", "loss=toy")
     assert json.loads((two / "result.json").read_text())["catalog"] == "toy"
     assert read(find(two))["fashion_lab"]["config"]["backbone"]["channels"] == 6
-    assert load_encoder(two, trusted=["toy_parts"]).dim == 6
+    assert encoders.load(two, trusted=["toy_parts"]).dim == 6
     with pytest.raises(ConfigError, match="toy_parts"):
-        load_encoder(two)
+        encoders.load(two)
 
 
 def test_a_toy_index_searches(toys):
