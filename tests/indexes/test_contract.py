@@ -30,15 +30,15 @@ def test_one_query_is_answered_as_in_a_batch(index):
         assert alone.ids.tolist() == [row.tolist()]
 
 
-@pytest.mark.parametrize("offset", [100, 1000, -1000])
+@pytest.mark.parametrize("offset", [100, 1000, -1000, 8000])
 def test_a_common_offset_changes_nothing(index, offset):
     grid = 1 / 1024  # so that float32 holds the sum exactly
     gallery, queries = (np.round(v / grid) * grid for v in (clustered(2000, 64), clustered(50, 64, seed=1)))
     index.build((gallery + offset).astype(np.float32))
     found = index.search((queries + offset).astype(np.float32), 10)
     ids, distances = loop(queries, gallery, 10)
-    np.testing.assert_allclose(found.distances, distances, rtol=1e-4)
     assert (found.ids == ids).mean() > 0.99
+    np.testing.assert_allclose(found.distances, distances, rtol=1e-3)
 
 
 def test_ids_are_those_given(index):
@@ -61,7 +61,8 @@ def test_ties_go_by_id(index, k):
 def test_more_copies_than_any_list_of_candidates(index):
     gallery = np.concatenate([np.tile(draw(1, 8), (400, 1)), draw(400, 8, seed=1)])
     index.build(gallery)
-    assert index.search(gallery[:1], 3).ids.tolist() == [[0, 1, 2]]
+    for beside in (0, 0.01):
+        assert index.search(gallery[:1] + np.float32(beside), 3).ids.tolist() == [[0, 1, 2]]
 
 
 def test_all_equal_rank_by_id(index):

@@ -93,6 +93,13 @@ def test_more_probes_find_more():
     assert many == 1
 
 
+def test_many_hits_are_looked_for_in_more_lists():
+    gallery = clustered(3000, 24, size=3000)
+    index = made(gallery, nlist=6, nprobe=1)  # one list has enough, but not the right ones
+    assert recall(index, gallery, np.arange(3000), k=5, sample=50) < 0.8
+    assert recall(index, gallery, np.arange(3000), k=200, sample=50) > 0.97
+
+
 def test_refinement_is_what_makes_bytes_good():
     gallery = clustered(4000, 64, size=4000)
     little, much = (made(gallery, kind="pq", refine=n, nprobe=300) for n in (2, 20))

@@ -86,7 +86,17 @@ def test_anything_else_is_written_anew(make, gallery, change, name):
     check(first, clustered(500), gallery[:9], 5)  # who searched the other one still does
 
 
-@pytest.mark.parametrize("verb", ["add", "remove"])
+def test_what_is_stored_is_centred(make, gallery):
+    """A server may compute |x|^2 - 2xy + |y|^2 in float32, which a common offset would drown."""
+    index = make()
+    index.build(gallery + 1000)
+    stored = np.concatenate([rows.vectors_ND for rows in index._collection.all_rows()])
+    np.testing.assert_allclose(stored.mean(axis=0), 0, atol=1e-3)
+    index.add(gallery[:50] + 1000, np.arange(500, 550))
+    assert np.abs(index._server.rows(where(index), [500]).vectors_ND).max() < 10
+
+
+@pytest.mark.parametrize("verb", ["add", "replace", "remove"])
 def test_an_unfinished_change_is_not_taken_for_whole(make, gallery, verb, monkeypatch):
     first = make()
     first.build(gallery[:400])
@@ -96,8 +106,13 @@ def test_an_unfinished_change_is_not_taken_for_whole(make, gallery, verb, monkey
 
     with monkeypatch.context() as broken:
         broken.setattr(Collection, "_done", killed)
+        change = {
+            "add": lambda: first.add(gallery[400:], IDS[400:]),
+            "replace": lambda: first.add(gallery[400:], IDS[:100]),
+            "remove": lambda: first.remove(IDS[:10]),
+        }[verb]
         with pytest.raises(KeyboardInterrupt):
-            first.add(gallery[400:], IDS[400:]) if verb == "add" else first.remove(IDS[:10])
+            change()
     for vectors, ids in ((gallery[:400], IDS[:400]), (gallery, IDS), (gallery[10:400], IDS[10:400])):
         second = make()
         second.load(None, vectors, ids)

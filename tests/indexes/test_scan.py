@@ -75,6 +75,22 @@ def test_nearest_rows_side_by_side(block):
     check(np.repeat(centres, 45, axis=0) + draw(900, 8), centres, 10)
 
 
+@pytest.mark.parametrize("copying", [0, 10**9])
+@pytest.mark.parametrize("many", [1, 5, 17, 300, 599])
+def test_some_rows_among_copies_or_with_the_others_barred(block, monkeypatch, copying, many):
+    monkeypatch.setattr(exact, "COPYING", copying)
+    monkeypatch.setattr(measure, "ROWS_OF_PART", 37)
+    index, gallery, queries = exact.ExactIndex(), draw(600, 8), draw(9, 8)
+    gallery[::3] = gallery[0]
+    index.build(gallery, np.arange(600) * 2)
+    chosen = np.sort(DRAW.choice(600, many, replace=False))
+    for k in (1, 4, 40, 1000):
+        found = index.search(queries, k, chosen * 2)
+        rows, distances = loop(queries, gallery[chosen], k)
+        assert found.ids.tolist() == (chosen * 2)[rows].tolist()
+        np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
+
+
 @pytest.mark.parametrize("name", ["QUERIES_AT_ONCE", "PAIRS_SCANNED", "PAIRS_LISTED"])
 @pytest.mark.parametrize("amount", [1, 700, 5000])
 def test_chunks_change_nothing(block, monkeypatch, name, amount):
