@@ -157,4 +157,4 @@ def test_the_command_line_is_quiet_but_for_what_it_wrote(tmp_path):
     command = [sys.executable, "-m", "fashion_lab.export", "ckpt=siamese", f"out={tmp_path / 'b'}"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 5
