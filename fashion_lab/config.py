@@ -55,7 +55,6 @@ def launch(
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print and exit; the errors are explained below
-    logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # says in three lines what an error says too
     # OpenMP threads spin while they wait. For long: beside a busy process a step of AdamW took 217 ms, not 2;
     # not at all, and an epoch of stage 1 on two idle cores took 10 s, not 8
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
@@ -149,6 +148,7 @@ def build(node: Any, *args: Any, trusted: Sequence[str] = (), **kwargs: Any) -> 
 
 def check_targets(plain: Any, trusted: Sequence[str]) -> None:
     """Raise ConfigError for the first `_target_` that must not be built or takes no such argument."""
+    logging.getLogger("hydra.utils").setLevel(logging.CRITICAL)  # it prints what the errors below say too
     for node in list(targets(plain)):
         target = check_name(node["_target_"], trusted)
         try:

@@ -1,12 +1,15 @@
 """Export a run: `python -m fashion_lab.export ckpt=<run or checkpoint> out=<folder>`."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from omegaconf import DictConfig
 
 from fashion_lab import extras
-from fashion_lab.calibration import Calibration
 from fashion_lab.config import launch
+
+if TYPE_CHECKING:  # it brings numpy, which --help can do without
+    from fashion_lab.calibration import Calibration
 
 GOLDEN = ("auto", "drawn")
 
@@ -45,7 +48,7 @@ def export(cfg: DictConfig) -> None:
     print(f"index with it: python -m fashion_lab.index ckpt={out} data=<catalog>")
 
 
-def _meaning(means: Calibration | None) -> str:
+def _meaning(means: "Calibration | None") -> str:
     """Say what the distances mean."""
     if means is None:
         return "no calibration: hits carry distances, and similarities only where the index can learn them"

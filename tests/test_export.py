@@ -19,6 +19,8 @@ from fashion_lab.calibration import Calibration
 from fashion_lab.catalogs.synthetic import SyntheticCatalog
 from fashion_lab.config import CONF
 from fashion_lab.export import export
+from fashion_lab.index import index
+from fashion_lab.search import search
 
 pytest.importorskip("onnxscript")
 DATA = ["data=synthetic", "data.products=21", "data.views=2", "data.size=64"]
@@ -42,16 +44,13 @@ def there(home, monkeypatch):
     monkeypatch.chdir(home)
 
 
-def exported(*overrides):
+def run(verb, *overrides):
     with initialize_config_dir(str(CONF), version_base="1.3"):
-        export(compose("export", list(overrides)))
+        verb(compose(verb.__name__, list(overrides)))
 
 
-def verb(name, *overrides):
-    command = [sys.executable, "-m", f"fashion_lab.{name}", *overrides]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+def exported(*overrides):
+    run(export, *overrides)
 
 
 def test_it_says_what_it_wrote(capsys):
@@ -102,15 +101,16 @@ def test_a_trained_run_and_its_bundle_embed_alike():
         np.testing.assert_allclose(bundle.embed(golden["pixels"]), golden["embedding"], atol=1e-5)
 
 
-def test_an_index_of_the_run_is_searched_with_the_bundle_and_the_other_way_round(home):
-    verb("index", "ckpt=siamese", "out=by-run", *DATA)
-    verb("index", "ckpt=bundle", "runtime=onnx", "out=by-bundle", *DATA)
+def test_an_index_of_the_run_is_searched_with_the_bundle_and_the_other_way_round(capsys):
+    run(index, "ckpt=siamese", "out=by-run", *DATA)
+    run(index, "ckpt=bundle", "runtime=onnx", "out=by-bundle", *DATA)
     SyntheticCatalog(products=21, views=2, size=64).open(20).save("query.png")
     answers = []
-    for index in ("by-run", "by-bundle"):
+    for folder in ("by-run", "by-bundle"):
         for words in (["ckpt=siamese"], ["ckpt=bundle"], ["ckpt=bundle", "runtime=torch"]):
-            said = verb("search", f"index={index}", "image=query.png", "format=json", "sheet=null", *words)
-            answers.append(json.loads(said)["queries"][0]["hits"])
+            capsys.readouterr()
+            run(search, f"index={folder}", "image=query.png", "format=json", "sheet=null", *words)
+            answers.append(json.loads(capsys.readouterr().out)["queries"][0]["hits"])
     assert answers[0][0]["distance"] == pytest.approx(0, abs=1e-4)
     for hits in answers[1:]:
         assert [hit["id"] for hit in hits] == [hit["id"] for hit in answers[0]]
@@ -157,4 +157,4 @@ def test_the_command_line_is_quiet_but_for_what_it_wrote(tmp_path):
     command = [sys.executable, "-m", "fashion_lab.export", "ckpt=siamese", f"out={tmp_path / 'b'}"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")
-    assert len(done.stdout.splitlines()) == 4
+    assert len(done.stdout.splitlines()) == 5

@@ -127,6 +127,17 @@ def test_toys_train_both_stages(toys, tmp_path):
         encoders.load(two)
 
 
+def test_a_toy_backbone_becomes_a_graph(toys, tmp_path):
+    pytest.importorskip("onnxscript")
+    one = run(tmp_path / "one", *toys, "backbone=toy", "data=toy")
+    with pytest.raises(ConfigError, match="toy_parts"):
+        encoders.load(one, runtime="onnx")
+    encoder = encoders.load(one, runtime="onnx", trusted=["toy_parts"])
+    pixels = np.random.default_rng(0).integers(0, 256, (3, 3, *[encoder.pixels.size] * 2), dtype=np.uint8)
+    expected = encoders.load(one, trusted=["toy_parts"]).embed(pixels)
+    np.testing.assert_allclose(encoder.embed(pixels), expected, rtol=1e-4, atol=1e-6)
+
+
 def test_a_toy_index_searches(toys):
     index = build({"_target_": "toy_parts.ToyIndex"}, trusted=["toy_parts"])
     vectors = np.eye(4, dtype=np.float32)
