@@ -10,7 +10,7 @@ import torch
 from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.checkpoint import FORMAT, Record, warm_start
-from fashion_lab.config import build
+from fashion_lab.config import ConfigError, build
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.module import CatalogData
 from fashion_lab.data.pixels import PixelStore
@@ -44,6 +44,8 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
     """
     trusted = tuple(cfg.trusted)
     catalog: Catalog = build(cfg.data, trusted=trusted)
+    if "train" not in catalog.splits:
+        raise ConfigError(f"catalog {catalog.name!r} is searched, not trained on; train with data=folder")
     cfg.num_classes = len(catalog.classes)
     cache = None if cfg.cache is None else Path(cfg.cache)
     spec = PixelSpec(size=cfg.pixels.size, fit=cfg.pixels.fit)

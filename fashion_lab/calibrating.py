@@ -8,7 +8,7 @@ from fashion_lab.calibration import Calibration, Examples, calibrate
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.gallery import Gallery
+from fashion_lab.galleries import Gallery
 
 SAMPLE = 2000  # items of a gallery that ask for the others; assumption: the 5% quantile is then good to 0.5%
 SEARCHED = 100_000  # items of a gallery that are asked; assumption: a minute at most

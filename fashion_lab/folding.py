@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from fashion_lab.gallery import Gallery
+from fashion_lab.galleries import Gallery
 
 PRINT_SIDE = 16
 PRINTS_KEPT = 20_000  # of the pictures looked at last: 15 MB

@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Self
 
 from fashion_lab.filters import Filters, Scalar
-from fashion_lab.gallery import Item
+from fashion_lab.galleries import Item
 
 OWN_COLUMNS = {name: name for name in ("product", "group", "split", "id", "path")} | {"class": "class_name"}
 

@@ -1,116 +1,196 @@
-"""From a catalog to a gallery: its readable pictures, embedded. N items, D embedding."""
+"""From a catalog to an index folder: build it, add to it, remove from it, bring it into step."""
 
 import logging
-import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
-from rich.console import Console
-from rich.progress import track
 
-from fashion_lab.contracts.catalog import Catalog, Ints
+from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.contracts.encoder import Encoder
-from fashion_lab.contracts.pixels import Pixels
-from fashion_lab.data.pixels import PixelStore
-from fashion_lab.gallery import Gallery, Item, Source
+from fashion_lab.filters import Where
+from fashion_lab.galleries.contents import Contents
+from fashion_lab.galleries.draft import Draft
+from fashion_lab.galleries.embedding import Model
+from fashion_lab.galleries.folder import only_writer
+from fashion_lab.galleries.listing import ALL, fingerprint_of, positions_of, source_of, wanted_of
+from fashion_lab.galleries.manifest import BROKEN, MANIFEST, IndexFolderError, damaged, read_manifest, state
+from fashion_lab.galleries.names import matching
+from fashion_lab.galleries.plan import now
+from fashion_lab.galleries.update import Done, Job, commit, update
+from fashion_lab.hits import filters_of
 
 log = logging.getLogger(__name__)
 
-ALL = "all"
-AT_ONCE = 1024  # pictures embedded between two steps of the progress bar; assumption
+
+@dataclass(frozen=True, kw_only=True)
+class Embedder:
+    """What makes vectors.
+
+    Attributes:
+        run: the run, checkpoint or bundle, as given; None takes the one that made the index.
+        load: loads the encoder of a run.
+    """
+
+    run: str | None
+    load: Callable[[str], Encoder]
 
 
-def positions_of(catalog: Catalog, split: str) -> dict[str, Ints]:
-    """Say which positions of the catalog a split names; `all` names every split.
+def build(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
+    """Embed a split of a catalog and put it into force, whatever the folder held before.
 
     Raises:
-        ValueError: no such split, or no picture in it.
+        ValueError: no run, no such split, nothing readable, or another process writes there.
     """
-    if split != ALL and split not in catalog.splits:
-        names = ", ".join([*catalog.splits, ALL])
-        raise ValueError(f"catalog {catalog.name!r} has no split {split!r}: choose one of {names}")
-    chosen = {name: rows for name, rows in catalog.splits.items() if split in (ALL, name)}
-    if not sum(len(rows) for rows in chosen.values()):
-        raise ValueError(f"split {split!r} of catalog {catalog.name!r} has no pictures: nothing to index")
-    return chosen
+    positions = positions_of(catalog, split)
+    if embedder.run is None:
+        raise ValueError("ckpt= is missing: give a run folder (outputs/<stage>/<time>) or a .ckpt file")
+    with only_writer(job.folder):
+        encoder = embedder.load(embedder.run)
+        wanted = wanted_of(catalog, positions)
+        source = source_of(catalog, split, encoder, embedder.run, wanted)
+        done = update(
+            job, catalog, wanted, before=None, source=source, model=Model(embedder.run, lambda: encoder)
+        )
+    _warn_of_collapse(done)
+    return done
 
 
-def make_gallery(
-    catalog: Catalog,
-    positions: dict[str, Ints],
-    encoder: Encoder,
-    *,
-    run: str,
-    split: str,
-    cache: Path | None = None,
-    workers: int | None = None,
-) -> Gallery:
-    """Embed the readable pictures at these positions of a catalog.
-
-    Args:
-        catalog: gives the pictures and what is known about them.
-        positions: a split's name to its positions.
-        encoder: embeds.
-        run: where the encoder was loaded from, for the record.
-        split: what was asked for, for the record.
-        cache: root of the pixel stores.
-        workers: threads that decode.
+def add(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
+    """Embed what an index does not have yet of a split; pictures that have changed replace the old ones.
 
     Raises:
-        ValueError: an unreadable picture in a strict catalog, none that is readable, or a vector with NaN.
+        ValueError: as `build`; no index there, or one of another encoder.
     """
-    store = PixelStore.open(catalog, encoder.pixels, cache=cache, workers=workers)
-    named = [(int(row), name) for name, rows in positions.items() for row in rows]
-    readable = [(row, name) for row, name in named if store.readable[row]]
-    if not readable:
-        raise ValueError(f"none of the {len(named)} pictures can be read: nothing to index")
-    pictures = store.at(np.array([row for row, _ in readable]))
-    source = Source(
-        run=run,
-        fingerprint=encoder.fingerprint,
-        size=encoder.pixels.size,
-        fit=encoder.pixels.fit,
-        classes=list(catalog.classes),
-        catalog=catalog.name,
-        catalog_fingerprint=catalog.fingerprint(),
-        split=split,
-        left_out=[
-            {"id": catalog.item(row), "why": store.broken[row]} for row, _ in named if row in store.broken
-        ],
-    )
-    items = tuple(_item(catalog, row, name) for row, name in readable)
-    vectors_ND = _embed(encoder, pictures)
-    return Gallery(items=items, vectors_ND=vectors_ND, pictures=pictures, source=source)
+    positions = positions_of(catalog, split)
+    state(job.folder)  # raises before a folder is made
+    with only_writer(job.folder):
+        before = _in_force(job.folder)
+        model = _model_of(before, embedder)
+        wanted = wanted_of(catalog, positions)
+        classes = [
+            *before.source.classes,
+            *(one for one in catalog.classes if one not in before.source.classes),
+        ]
+        source = replace(
+            before.source,
+            run=model.run,
+            classes=classes,
+            split=_both(before.source.split, split),
+        )
+        done = update(job, catalog, wanted, before=before, source=source, model=model)
+    _warn_of_collapse(done)
+    return done
 
 
-def default_folder(source: Source) -> Path:
-    """Name an index folder after catalog, split and encoder: the same for the same."""
-    name = f"{source.catalog}-{source.split}-{source.fingerprint[:8]}"
-    return Path("outputs", "index", re.sub(r"[^\w.-]+", "-", name))
+def sync(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
+    """Bring an index into step with a split: embed what is new or changed, remove what is gone.
+
+    Where there is no index yet, it is built. Items of other splits stay.
+
+    Raises:
+        ValueError: as `add`; or nothing of the index is in the catalog, which must be another one.
+    """
+    if not (job.folder / MANIFEST).exists():
+        return build(job, catalog, split, embedder)
+    positions = positions_of(catalog, split)
+    with only_writer(job.folder):
+        before = _in_force(job.folder)
+        model = _model_of(before, embedder)
+        wanted = wanted_of(catalog, positions)
+        ids = set(Draft(job.folder, before.shards).ids())
+        if ids and not any(one.item.id in ids for one in wanted):
+            raise ValueError(
+                f"none of the {len(ids)} items of {job.folder} (catalog {before.source.catalog!r}) is in "
+                f"catalog {catalog.name!r}: is data= the right one? To begin anew: mode=build"
+            )
+        source = replace(
+            before.source,
+            run=model.run,
+            classes=list(catalog.classes),
+            catalog=catalog.name,
+            catalog_fingerprint=fingerprint_of(wanted),
+            split=_both(before.source.split, split),
+        )
+        done = update(
+            job,
+            catalog,
+            wanted,
+            before=before,
+            source=source,
+            model=model,
+            goes=lambda its: split in (ALL, its),
+        )
+    _warn_of_collapse(done)
+    return done
 
 
-def _item(catalog: Catalog, position: int, split: str) -> Item:
-    path = catalog.path(position)
-    return Item(
-        id=catalog.item(position),
-        class_name=catalog.classes[catalog.labels[position]],
-        path=None if path is None else str(path.absolute()),
-        product=None if catalog.products is None else int(catalog.products[position]),
-        group=None if catalog.groups is None else int(catalog.groups[position]),
-        split=split,
-    )
+def remove(job: Job, items: Sequence[str] = (), where: Where | None = None) -> Done:
+    """Take items out of an index: by their ids, by patterns such as `hat/*`, or by conditions.
+
+    Raises:
+        ValueError: no index there, an unknown item, or a condition that no item can meet: nothing is removed.
+    """
+    if bool(items) == (where is not None):
+        raise ValueError(
+            "give either item=<id, pattern such as 'hat/*', or list> or where=<conditions>: what to remove"
+        )
+    state(job.folder)
+    with only_writer(job.folder):
+        before = _in_force(job.folder)
+        draft = Draft(job.folder, before.shards)
+        if where is None:
+            draft.remove(matching(draft.ids(), items))
+        else:
+            there = [draft.row(name).item for name in draft.ids()]
+            draft.remove([there[row].id for row in filters_of(there).rows(where)])
+        return commit(job, draft, replace(before, updated=now()), before)
 
 
-def _embed(encoder: Encoder, pictures: Pixels) -> NDArray[np.float32]:
-    """Embed pictures [N, 3, S, S] with a progress bar where somebody watches: float32 [N, D]."""
-    console = Console(stderr=True)
-    chunks = [slice(start, start + AT_ONCE) for start in range(0, len(pictures), AT_ONCE)]
-    bar = track(chunks, "embedding", console=console, transient=True, disable=not console.is_terminal)
-    vectors_ND = np.concatenate([encoder.embed(pictures[chunk]) for chunk in bar])
+def _in_force(folder: Path) -> Contents:
+    try:
+        return Contents.of(read_manifest(folder)[0])
+    except IndexFolderError:
+        raise
+    except BROKEN as error:
+        raise damaged(folder, error) from error
+
+
+def _model_of(before: Contents, embedder: Embedder) -> Model:
+    """Load the encoder when it is needed, at once where it is named; refuse one that made another index."""
+    made_with, run = before.source.fingerprint, embedder.run or before.source.run
+
+    @cache
+    def load() -> Encoder:
+        if embedder.run is None and not Path(run).exists():
+            raise ValueError(f"the run {run} that made the index does not exist: say with ckpt= where it is")
+        encoder = embedder.load(run)
+        if encoder.fingerprint != made_with:
+            raise ValueError(
+                f"the index was made by the encoder {made_with[:16]} ({before.source.run}), {run} is "
+                f"{encoder.fingerprint[:16]}: their distances mean nothing to each other; give ckpt= the run "
+                "that made the index, or make it anew: mode=build"
+            )
+        return encoder
+
+    if embedder.run is not None:
+        load()
+    return Model(run, load)
+
+
+def _both(before: str, split: str) -> str:
+    return split if split == before else ALL
+
+
+def _warn_of_collapse(done: Done) -> None:
+    """Say where vectors tell nothing apart."""
+    vectors_ND = done.gallery.vectors_ND
     if len(vectors_ND) > 1 and (vectors_ND == vectors_ND[0]).all():
         log.warning(
             "all %d pictures embed to one point: the encoder has collapsed, or they are equal",
             len(vectors_ND),
         )
-    return vectors_ND
+    if zeros := int(np.count_nonzero(~vectors_ND.any(axis=1))):
+        log.warning("%d of %d pictures embed to zero: they look like nothing", zeros, len(vectors_ND))

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fashion_lab.contracts.index import Index
 from fashion_lab.folding import Folding
-from fashion_lab.gallery import Gallery
+from fashion_lab.galleries import Gallery
 
 SPARE = 8  # items looked at beyond k, in case some fold: assumption
 

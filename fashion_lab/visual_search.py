@@ -23,7 +23,7 @@ from fashion_lab.calibration import Calibration
 from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
 from fashion_lab.filters import Where
-from fashion_lab.gallery import Gallery
+from fashion_lab.galleries import Gallery
 from fashion_lab.hits import Hit, filters_of
 from fashion_lab.indexes.exact import ExactIndex
 from fashion_lab.pictures import open_picture

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from fashion_lab.gallery import Gallery, Item, Source
+from fashion_lab.galleries import Gallery, Item, Source
 from fashion_lab.pictures import PixelSpec
 
 SIZE = 16

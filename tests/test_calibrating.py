@@ -7,7 +7,7 @@ from colours import MeanColour, greys
 from fashion_lab.calibrating import on_itself, on_validation
 from fashion_lab.catalogs.synthetic import SyntheticCatalog
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.gallery import Item
+from fashion_lab.galleries import Item
 
 
 def shop(*known, count=400):

@@ -53,7 +53,7 @@ TRAININGS = [
 
 def trainable(folder, stage, *overrides):
     """A training's config, with what a person must give."""
-    given = ["data.root=pictures"] if "data=folder" in overrides else []
+    given = ["data.root=pictures"] if {"data=folder", "data=photos"} & {*overrides} else []
     parent = ["ckpt=null"] if stage == "siamese" else []
     cfg = composed(folder, f"stage={stage}", *parent, *given, *overrides)
     cfg.num_classes = 7  # training fills it in from the catalog
@@ -80,7 +80,7 @@ def test_every_option_composes_checks_and_builds(stage, group, option, tmp_path)
     ids=str,
 )
 def test_every_verb_composes(config, overrides):
-    given = ["data.root=pictures"] if "data=folder" in overrides else []
+    given = ["data.root=pictures"] if {"data=folder", "data=photos"} & {*overrides} else []
     with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
         cfg = hydra.compose(config, [*overrides, *given])
     if config != "train":

@@ -5,15 +5,18 @@ from collections import Counter
 import numpy as np
 import pytest
 from PIL import Image, ImageFile
+from shops import Shop, plant
 from toys import ToyCatalog, toy_backbone
 
+from fashion_lab import indexing
 from fashion_lab.catalogs.folder import FolderCatalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.batches import EMBED_BATCH
 from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.evaluation import gallery_metrics
-from fashion_lab.gallery import Gallery
-from fashion_lab.indexing import AT_ONCE, make_gallery, positions_of
+from fashion_lab.galleries import Gallery, Item, Source
+from fashion_lab.galleries.embedding import BATCH
+from fashion_lab.galleries.threads import AHEAD, TASK
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.pictures import PixelSpec
 
@@ -67,21 +70,11 @@ class Watched(np.ndarray):
 @pytest.fixture
 def many():
     """A store of as many pictures as show whether all are taken at once, and the catalog that they are of."""
-    catalog = ToyCatalog(per_class=AT_ONCE, size=8)
+    catalog = ToyCatalog(per_class=1000, size=8)
     store = catalog.store()
     store.pixels = store.pixels.view(Watched)
     Watched.largest = 0
     return catalog, store
-
-
-class Colours:
-    """An encoder that costs nothing: mean colours."""
-
-    pixels = PixelSpec(size=8, fit="squash")
-    fingerprint = "f" * 64
-
-    def embed(self, pixels_NCHW):
-        return pixels_NCHW.mean(axis=(2, 3)).astype(np.float32)
 
 
 @pytest.mark.parametrize("workers", [1, 3])
@@ -90,15 +83,24 @@ def test_a_build_opens_decodes_and_resizes_each_picture_once(catalog, counts, tm
     assert counts == {"opened": COUNT, "decoded": COUNT, "resized": COUNT}
 
 
-def test_a_second_open_and_an_index_of_it_decode_nothing(catalog, counts, tmp_path):
-    positions = positions_of(catalog, "all")
-    first = make_gallery(catalog, positions, Colours(), run="r", split="all", cache=tmp_path)
+def test_a_second_open_decodes_nothing(catalog, counts, tmp_path):
+    PixelStore.open(catalog, SPEC, cache=tmp_path)
+    counts.clear()
+    PixelStore.open(catalog, SPEC, cache=tmp_path)
+    assert counts == {}
+
+
+def test_an_index_decodes_each_picture_once_and_afterwards_what_is_new(tmp_path, counts):
+    shop = Shop(tmp_path, *[f"{number}.png" for number in range(COUNT)])
+    shop.build()
     assert counts == {"opened": COUNT, "decoded": COUNT, "resized": COUNT}
     counts.clear()
-    PixelStore.open(catalog, Colours.pixels, cache=tmp_path)
-    again = make_gallery(catalog, positions, Colours(), run="r", split="all", cache=tmp_path)
+    shop.touch("1.png")
+    shop.sync()
     assert counts == {}
-    assert np.array_equal(first.vectors_ND, again.vectors_ND)
+    plant(shop.root, "new.png")
+    shop.sync()
+    assert counts == {"opened": 1, "decoded": 1, "resized": 1}
 
 
 def test_embedding_rows_takes_a_batch_at_a_time_and_gives_the_same_bits(many):
@@ -116,14 +118,40 @@ def test_evaluating_takes_a_batch_at_a_time(many):
     assert 0 < Watched.largest <= EMBED_BATCH
 
 
-def test_indexing_takes_a_part_at_a_time_and_writes_one_by_one(many, monkeypatch, tmp_path):
+def test_indexing_takes_a_batch_at_a_time(tmp_path):
+    """Pictures are read a little ahead of the encoder, and never all of them."""
+    shop, catalog = Shop(tmp_path, rows=10_000), ToyCatalog(per_class=1000, size=8)
+    opened, real = [], catalog.open
+    catalog.open = lambda position: opened.append(position) or real(position)
+    seen, embed_all = [], shop.encoder.embed
+
+    def embedded(pixels_NCHW):
+        seen.append((len(pixels_NCHW), len(opened) - shop.encoder.embedded))
+        return embed_all(pixels_NCHW)
+
+    shop.encoder.embed = embedded
+    done = indexing.build(shop.job(), catalog, "all", shop.embedder())
+    assert len(done.gallery) == 3000
+    assert {count for count, _ in seen[:-1]} == {BATCH}
+    assert max(ahead for _, ahead in seen) <= BATCH + (AHEAD + 1) * TASK
+    assert np.array_equal(
+        done.gallery.pictures[:], catalog.pixels[np.concatenate([*catalog.splits.values()])]
+    )
+
+
+def test_a_gallery_is_written_one_by_one(many, tmp_path):
     catalog, store = many
-    monkeypatch.setattr(PixelStore, "open", lambda *args, **options: store)
-    gallery = make_gallery(catalog, {"all": np.arange(len(catalog))[::-1]}, Colours(), run="r", split="all")
-    assert 0 < Watched.largest <= AT_ONCE
-    Watched.largest = 0
+    rows = np.arange(len(catalog))[::-1]
+    items = tuple(Item(id=catalog.item(row)) for row in rows.tolist())
+    facts = {"run": "r", "fingerprint": "f", "fit": "squash", "classes": [], "catalog_fingerprint": "c"}
+    gallery = Gallery(
+        items=items,
+        vectors_ND=rows[:, None].astype(np.float32),
+        pictures=store.at(rows),
+        source=Source(**facts, size=8, catalog="toy", split="all"),
+    )
     gallery.write(tmp_path / "index")
     assert Watched.largest == 0, "single pictures only"
     written = Gallery.load(tmp_path / "index")
-    assert np.array_equal(written.pictures, np.array(store.pixels)[::-1])
+    assert np.array_equal(written.pictures[:], np.array(store.pixels)[::-1])
     assert np.array_equal(written.vectors_ND, gallery.vectors_ND)

@@ -10,7 +10,7 @@ import pytest
 from colours import MeanColour, greys
 from PIL import Image
 
-from fashion_lab.gallery import Item
+from fashion_lab.galleries import Item
 from fashion_lab.pictures import PictureError
 from fashion_lab.visual_search import VisualSearch
 

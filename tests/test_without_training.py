@@ -30,12 +30,13 @@ TRAINING = (
 )
 CONFIGS = ("index.yaml", "search.yaml", "serve.yaml", "engine", "data")  # what a search may read
 
-# Modules that a search does without unless runtime=torch, the extra export or an engine asks for them.
+# Modules that a search does without unless runtime=torch, the extra export, Ray or an engine asks for them.
 DOORS = {
     "fashion_lab.bundles.golden",
     "fashion_lab.bundles.writing",
     "fashion_lab.encoders.bundled",
     "fashion_lab.encoders.runs",
+    "fashion_lab.galleries.nodes",
     "fashion_lab.indexes.faiss",
     "fashion_lab.indexes.milvus",
 }
@@ -198,7 +199,7 @@ def test_what_searching_imports_is_what_it_installs():
     installed = {re.split(r"[\[<>=!~; ]", line)[0].lower().replace("_", "-") for line in required}
     web = {".".join(path.relative_to(ROOT).with_suffix("").parts) for path in PACKAGE.glob("web/**/*.py")}
     own, outside = reached(SEARCHING | web)
-    assert {"fashion_lab.galleries", "fashion_lab.gallery"} & own, "the walk goes somewhere"
+    assert {"fashion_lab.galleries"} & own, "the walk goes somewhere"
     distributions = packages_distributions()
     for module in outside:
         names = {name.lower().replace("_", "-") for name in distributions.get(module, [module])}

@@ -17,9 +17,16 @@ from fashion_lab.benchmarks.recipes import recipe
 from fashion_lab.benchmarks.rows import Part, Row
 from fashion_lab.benchmarks.timing import in_turns
 from fashion_lab.config import build
+from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.batches import EMBED_BATCH
 from fashion_lab.encoders.torch_encoder import TorchEncoder, at_rest
-from fashion_lab.indexing import ALL, make_gallery, positions_of
+from fashion_lab.galleries.embedding import in_this_process
+from fashion_lab.galleries.engines import EngineChoice
+from fashion_lab.galleries.listing import ALL
+from fashion_lab.galleries.update import Job
+from fashion_lab.indexes.exact import ExactIndex
+from fashion_lab.indexing import Embedder
+from fashion_lab.indexing import build as build_index
 from fashion_lab.pictures import PixelSpec
 
 FRESH = "fresh"  # the encoder's run and fingerprint: nobody trained it, which its speed does not notice
@@ -27,7 +34,7 @@ WORKERS = (0, 2)  # processes of the DataLoader; the faster counts
 
 
 class Embedding(Part):
-    """Embedding a catalog, from JPEG files and from its pixel store.
+    """Embedding a catalog: an index built from its JPEG files, and vectors alone from its pixel store.
 
     The default encoder of stage 2 on the CPU, with fresh weights. Theirs is what most people write: PIL,
     torchvision's Resize, ToTensor and Normalize, a DataLoader with 0 or 2 workers (whichever is faster) and
@@ -61,7 +68,7 @@ class Embedding(Part):
             stored = Path(name)
             ways: dict[str, Callable[[], object]] = {
                 "files": lambda: _from_files(catalog, encoder),
-                "store": lambda: _index(catalog, encoder, stored),
+                "store": lambda: encoder.embed(PixelStore.open(catalog, spec, cache=stored).pixels),
             }
             for workers in WORKERS:
                 ways[str(workers)] = partial(loop, catalog, network, spec.size, workers)
@@ -78,12 +85,9 @@ class Embedding(Part):
 
 
 def _from_files(catalog: Jpegs, encoder: TorchEncoder) -> None:
-    with empty_cache() as cache:
-        _index(catalog, encoder, Path(cache))
-
-
-def _index(catalog: Jpegs, encoder: TorchEncoder, cache: Path) -> None:
-    make_gallery(catalog, positions_of(catalog, ALL), encoder, run=FRESH, split=ALL, cache=cache)
+    with empty_cache() as folder:
+        job = Job(folder=Path(folder), embed=in_this_process(), engine=EngineChoice(index=ExactIndex()))
+        build_index(job, catalog, ALL, Embedder(run=FRESH, load=lambda run: encoder))
 
 
 class Files(Dataset[Tensor]):

@@ -37,6 +37,11 @@ class Jpegs(Catalog):
         self.opened += 1
         return self._catalog.open(int(self._rows[position]))
 
+    def content(self, position: int) -> bytes | None:
+        """Read one picture's file. Raises PictureError when it cannot be read."""
+        self.opened += 1
+        return self._catalog.content(int(self._rows[position]))
+
     def item(self, position: int) -> str:
         """Name a picture as its catalog does."""
         return self._catalog.item(int(self._rows[position]))

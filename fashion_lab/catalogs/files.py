@@ -8,9 +8,13 @@ from pathlib import Path
 from PIL import Image
 
 from fashion_lab.contracts.catalog import Catalog
-from fashion_lab.pictures import EXTENSIONS, open_picture
+from fashion_lab.pictures import EXTENSIONS, MACHINE_ERRORS, PictureError, open_picture
 
 log = logging.getLogger(__name__)
+
+MAX_BYTES = (
+    256 * 2**20
+)  # of a picture's file, read whole: 20 megapixels without compression are 160; assumption
 
 
 class FileCatalog(Catalog):
@@ -27,6 +31,20 @@ class FileCatalog(Catalog):
     def open(self, position: int) -> Image.Image:
         """Open one picture, not yet decoded. Raises PictureError when it cannot be read."""
         return open_picture(self.path(position))
+
+    def content(self, position: int) -> bytes:
+        """Read one picture's file. Raises PictureError when it cannot be read."""
+        path = self.path(position)
+        try:
+            if not path.is_file():
+                raise PictureError(f"{path}: {'not a plain file' if path.exists() else 'no such file'}")
+            if path.stat().st_size > MAX_BYTES:
+                raise PictureError(f"{path}: {path.stat().st_size:,} bytes; up to {MAX_BYTES:,} are read")
+            return path.read_bytes()
+        except OSError as error:
+            if error.errno in MACHINE_ERRORS:
+                raise
+            raise PictureError(f"{path}: {error.strerror or error}") from error
 
     def item(self, position: int) -> str:
         """Name a picture by its path below the root."""

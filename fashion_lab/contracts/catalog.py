@@ -2,8 +2,9 @@
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TypeAlias
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 Ints: TypeAlias = NDArray[np.int64]
+Scalar: TypeAlias = str | int | float | bool | None
 
 
 class Catalog(ABC):
@@ -19,10 +21,12 @@ class Catalog(ABC):
     Attributes:
         name: one word for tables and folders.
         classes: class names; a label is a position in it.
-        labels: [N] class of each picture.
-        splits: split name to positions; splits share no picture. `train` and `validation` exist, `test` may.
+        labels: [N] class of each picture; -1 where nobody knows: such a catalog is searched, not trained on.
+        splits: split name to positions; splits share no picture. `train` and `validation` exist, `test` may;
+            a catalog that is searched only has one, `all`.
         groups: [N] who took the picture (sender, background), or None where nobody knows.
         products: [N] which garment is on it, or None where nobody knows.
+        columns: whatever else is known, [N] each, by name; `product` and `group` where they are no numbers.
         strict: whether an unreadable picture is an error (True) or listed, counted and left out (False).
     """
 
@@ -32,6 +36,7 @@ class Catalog(ABC):
     splits: Mapping[str, Ints]
     groups: Ints | None = None
     products: Ints | None = None
+    columns: Mapping[str, Sequence[Scalar]] = MappingProxyType({})
     strict: bool = False
 
     def __len__(self) -> int:
@@ -53,7 +58,14 @@ class Catalog(ABC):
         """Say which file holds the picture; None where the catalog draws or unpacks it."""
         return None
 
+    def content(self, position: int) -> bytes | None:
+        """Read the file that `open` decodes; None where there is none, or the picture is a part of one.
+
+        Raises `fashion_lab.pictures.PictureError` if it cannot be read.
+        """
+        return None
+
     def fingerprint(self) -> str:
         """Sha256 over the stamps in order: the identity of the pictures, labels left out."""
         lines = "\n".join(self.stamp(position) for position in range(len(self)))
-        return hashlib.sha256(f"{self.name}\n{lines}".encode()).hexdigest()
+        return hashlib.sha256(f"{self.name}\n{lines}".encode(errors="surrogateescape")).hexdigest()

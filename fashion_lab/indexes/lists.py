@@ -79,7 +79,9 @@ class Lists:
         nlist = self._index.nlist
         probes = min(nlist, max(self.nprobe, -(-PROBED * count * nlist // len(rows))))
         parameters = self._faiss.SearchParametersIVF(nprobe=probes)
-        ids_QC = self._index.search(self.centred(queries_QD), count, params=parameters)[1]
+        # once anybody imports faiss.contrib.torch_utils, `search` takes no params, and `search_numpy` is what was
+        search = getattr(self._index, "search_numpy", self._index.search)
+        ids_QC = search(self.centred(queries_QD), count, params=parameters)[1]
         distances_QC = np.full(ids_QC.shape, np.inf, dtype=np.float32)
         query_P, place_P = np.nonzero(ids_QC >= 0)
         row_P = np.searchsorted(rows.ids_N, ids_QC[query_P, place_P])
@@ -121,7 +123,8 @@ def train(rows: Rows, kind: str, nlist: int, seed: int) -> Clusters:
     with _one_thread():
         index.train(sample_BW)
     codebooks_S = faiss.vector_to_array(index.pq.centroids) if kind == "pq" else np.empty(0, np.float32)
-    centres_LW = index.quantizer.reconstruct_n(0, nlist)
+    centres_LW = np.empty((nlist, width), dtype=np.float32)
+    index.quantizer.reconstruct_n(0, nlist, centres_LW)  # without an array torch_utils would give a tensor
     return Clusters(mean_D, centres_LW, codebooks_S, np.empty(0, np.int32), len(rows))
 
 

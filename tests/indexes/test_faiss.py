@@ -2,6 +2,8 @@
 
 import json
 import logging
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -220,3 +222,24 @@ def test_without_faiss_it_says_what_to_install(monkeypatch):
 def test_many_hits_are_measured_all(gallery):
     found = made(gallery).search(gallery[:2], 1500)
     np.testing.assert_allclose(found.distances, loop(gallery[:2], gallery, 1500)[1], rtol=1e-6)
+
+
+def test_a_faiss_that_others_have_changed_finds_the_same(tmp_path):
+    """pytorch-metric-learning imports what replaces the methods of all indexes by others, for tensors."""
+    code = (
+        "import pathlib, faiss.contrib.torch_utils, numpy as np\n"
+        "from fashion_lab.indexes.faiss import FaissIndex\n"
+        "vectors = np.random.default_rng(0).normal(size=(400, 8)).astype(np.float32)\n"
+        "for kind in ('flat', 'pq'):\n"
+        "    index = FaissIndex(kind=kind, smallest=300, nlist=4, nprobe=4)\n"
+        "    index.build(vectors[:-1])\n"
+        "    index.add(vectors[-1:], np.array([399]))\n"
+        "    index.remove(np.array([0]))\n"
+        "    index.save(pathlib.Path())\n"
+        "    again = FaissIndex(kind=kind, smallest=300, nlist=4, nprobe=4)\n"
+        "    again.load(pathlib.Path(), vectors[1:], np.arange(1, 400))\n"
+        "    for one in (index, again):\n"
+        "        assert one.search(vectors[1:], 1).ids.ravel().tolist() == list(range(1, 400)), kind"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
