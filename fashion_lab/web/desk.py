@@ -1,0 +1,149 @@
+"""Where a query is answered, from one snapshot: decode, embed in company, search."""
+
+import base64
+import binascii
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from fashion_lab.pictures import PictureError, open_picture
+from fashion_lab.visual_search import Hit
+from fashion_lab.web.batcher import Batcher, Classes, Embedded
+from fashion_lab.web.live import Live, Snapshot
+from fashion_lab.web.pool import Pool
+from fashion_lab.web.refusals import Refusal
+from fashion_lab.web.settings import Settings
+from fashion_lab.web.thumbnails import is_stale
+
+FORMATS = ("JPEG", "PNG", "WEBP")
+NARROW, FLAT = 8, 4.0  # pixels of the shorter side; standard deviation of 0 .. 255: below, there is nothing to see.
+# The flattest of the 3,781 pictures of clothing-dataset-small has 12.8
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """What a client wants to know.
+
+    Attributes:
+        k: hits.
+        where: conditions as `VisualSearch.search` takes them, or None.
+        fold: whether near-duplicates are folded into one hit.
+        classes: whether the classifier is asked as well.
+    """
+
+    k: int
+    where: Mapping[str, Any] | None = None
+    fold: bool = True
+    classes: bool = True
+
+
+@dataclass(frozen=True)
+class Query:
+    """A picture that a client sent, as the encoder sees it: uint8 [3, S, S], and whether it shows much."""
+
+    pixels_CHW: NDArray[np.uint8]
+    low_information: bool
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What was found.
+
+    Attributes:
+        snapshot: what was searched.
+        hits: nearest first.
+        stale: of each hit, whether its file is no longer what was indexed.
+        strange: whether there is nothing like the query; None where nobody knows.
+        classes: what the classifier says, most likely first; None without a head, or where nobody asked.
+        low_information: whether the query shows next to nothing.
+        position: of the item that was the query.
+    """
+
+    snapshot: Snapshot
+    hits: Sequence[Hit]
+    stale: Sequence[bool]
+    strange: bool | None = None
+    classes: Classes | None = None
+    low_information: bool = False
+    position: int | None = field(default=None)
+
+
+class Desk:
+    """Answers queries."""
+
+    def __init__(self, live: Live, batcher: Batcher, settings: Settings) -> None:
+        self.live, self.batcher, self.settings = live, batcher, settings
+        self.decoding = Pool("decode", settings.upload.threads, settings.upload.waiting)
+        self.lookups = Pool("look-up", 2, 4 * settings.upload.waiting)
+
+    async def embed(self, data: bytes, *, classify: bool) -> tuple[Snapshot, Query, Embedded]:
+        """Decode and embed a picture. Raises Refusal where it is none, Busy where too many wait."""
+        snapshot = self.live.current
+        with self.batcher.announced():
+            query = await self.decoding.run(_prepare, snapshot, data, self.settings.upload.max_pixels)
+        return snapshot, query, await self.batcher.embed(snapshot.finder, query.pixels_CHW, classify=classify)
+
+    async def by_picture(self, data: bytes, wish: Wish) -> tuple[Answer, Query]:
+        """Find what looks like a picture."""
+        snapshot, query, embedded = await self.embed(data, classify=wish.classes)
+        answer = await self.lookups.run(_nearest, snapshot, query, embedded, wish)
+        return answer, query
+
+    async def by_item(self, item_id: str, wish: Wish) -> Answer:
+        """Find what looks like an item of the catalog."""
+        snapshot = self.live.current
+        position = position_of(snapshot, item_id)
+        classes = None
+        if wish.classes:
+            pixels_CHW = np.ascontiguousarray(snapshot.finder.gallery.pictures[position])
+            classes = (await self.batcher.embed(snapshot.finder, pixels_CHW, classify=True)).classes
+        return await self.lookups.run(_more_like, snapshot, position, wish, classes)
+
+    def close(self) -> None:
+        """Start nothing more."""
+        self.decoding.close()
+        self.lookups.close()
+
+
+def position_of(snapshot: Snapshot, item_id: str) -> int:
+    """Find an item. Raises Refusal 404 where there is none: an id is looked up, never used as a path."""
+    try:
+        return snapshot.finder.position(item_id)
+    except ValueError:
+        raise Refusal(404, "no such item in this catalog") from None
+
+
+def _prepare(snapshot: Snapshot, data: bytes, max_pixels: int) -> Query:
+    try:
+        with open_picture(io.BytesIO(data), formats=FORMATS, max_pixels=max_pixels) as image:
+            narrow = min(image.size) < NARROW
+            pixels_CHW = snapshot.finder.encoder.pixels.pixels(image)
+    except PictureError as error:
+        raise Refusal(400, str(error).removeprefix("the picture: ")) from None
+    return Query(pixels_CHW, narrow or float(pixels_CHW.std()) < FLAT)
+
+
+def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -> Answer:
+    finder = snapshot.finder
+    (hits,) = finder.nearest(embedded.vector_D[None], wish.k, where=wish.where, fold=wish.fold)
+    return Answer(
+        snapshot=snapshot,
+        hits=hits,
+        stale=[is_stale(hit) for hit in hits],
+        strange=finder.is_strange(hits[0].distance) if hits else None,
+        classes=embedded.classes,
+        low_information=query.low_information,
+    )
+
+
+def _more_like(snapshot: Snapshot, position: int, wish: Wish, classes: Classes | None) -> Answer:
+    finder = snapshot.finder
+    item_id = finder.gallery.items[position].id
+    hits = finder.more_like(item_id, wish.k, where=wish.where, fold=wish.fold)
+    stale = [is_stale(hit) for hit in hits]
+    return Answer(snapshot=snapshot, hits=hits, stale=stale, classes=classes, position=position)

@@ -1,0 +1,61 @@
+"""From what clients write to what the desk understands: numbers, switches, filters. All of it may be wrong."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from fashion_lab.web.desk import Wish
+from fashion_lab.web.refusals import Refusal
+from fashion_lab.web.settings import Settings
+
+MAX_WHERE = 10_000  # letters of a filter; assumption
+SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
+
+
+def wish(fields: Mapping[str, Any], settings: Settings, *, k: int = 5) -> Wish:
+    """Read k, where, fold and classes. Raises Refusal 400 for what they cannot be."""
+    return Wish(
+        k=count(fields.get("k", k), settings.max_k),
+        where=where(fields.get("where")),
+        fold=switch("fold", fields.get("fold", True)),
+        classes=switch("classes", fields.get("classes", True)),
+    )
+
+
+def count(value: object, most: int) -> int:
+    """Read how many hits are wanted."""
+    text = str(value)
+    good = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) < 10
+    if not good or not 1 <= int(text) <= most:
+        raise Refusal(400, f"k={clip(text)}: give a whole number of hits, 1 to {most}")
+    return int(text)
+
+
+def switch(name: str, value: object) -> bool:
+    """Read a yes or no."""
+    if isinstance(value, bool):
+        return value
+    if str(value).lower() not in SWITCH:
+        raise Refusal(400, f"{name}={clip(str(value))}: give true or false")
+    return SWITCH[str(value).lower()]
+
+
+def where(value: object) -> Mapping[str, Any] | None:
+    """Read a filter: an object, or JSON that says one; whether the catalog has such a column shows later."""
+    if value is None or value == "":
+        return None
+    if isinstance(value, str):
+        if len(value) > MAX_WHERE:
+            raise Refusal(400, f"where= has {len(value):,} letters; {MAX_WHERE:,} are read")
+        try:
+            value = json.loads(value)
+        except (ValueError, RecursionError):
+            raise Refusal(400, f"where={clip(value)} is no JSON") from None
+    if not isinstance(value, dict):
+        raise Refusal(400, 'where= is no JSON object; give one such as {"class": "skirt"}')
+    return value
+
+
+def clip(text: str, most: int = 60) -> str:
+    """Shorten what a client sent before it is said back."""
+    return text if len(text) <= most else f"{text[:most]}…"
