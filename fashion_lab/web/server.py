@@ -78,6 +78,7 @@ def run(live: Live, settings: Settings, listener: socket.socket) -> None:
     config = uvicorn.Config(
         create(live, settings),
         log_config=None,
+        log_level="warning",
         access_log=False,
         server_header=False,
         lifespan="on",
