@@ -52,6 +52,20 @@ class LoadedEncoder:
         """Numbers of an embedding."""
         return self.network.dim
 
+    @property
+    def has_head(self) -> bool:
+        """Whether it can say what a picture is."""
+        return False
+
+    @property
+    def calibration(self) -> Mapping[str, Any] | None:
+        """Nothing: a run does not know what its distances mean."""
+        return None
+
+    def classify(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
+        """Raise ValueError: there is no head here."""
+        raise ValueError("this encoder has no head: export a bundle with one")
+
     def embed(self, pixels_NCHW: Pixels) -> NDArray[np.float32]:
         """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
         return embed(self.network, pixels_NCHW)

@@ -11,6 +11,7 @@ N items, D embedding, S side in pixels.
 import dataclasses
 import json
 import platform
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -24,6 +25,7 @@ from safetensors.numpy import load_file, save
 
 from fashion_lab import __version__
 from fashion_lab.contracts.pixels import Pixels
+from fashion_lab.filters import Scalar
 from fashion_lab.index_folder import Manifest, publish, read
 
 VECTORS, ITEMS, PICTURES = "vectors.safetensors", "items.jsonl", "pictures.npy"
@@ -31,14 +33,19 @@ VECTORS, ITEMS, PICTURES = "vectors.safetensors", "items.jsonl", "pictures.npy"
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """What is known about one row: an id that is unique in the gallery, its class, its file if it has one."""
+    """What is known about one row: an id that is unique in the gallery, its class, its file if it has one.
+
+    `sha256` tells its picture's bytes; `columns` is whatever else the catalog knows, for filters.
+    """
 
     id: str
-    class_name: str
+    class_name: str | None = None
     path: str | None = None
-    product: int | None = None
+    product: int | str | None = None
     group: int | None = None
     split: str | None = None
+    sha256: str | None = None
+    columns: Mapping[str, Scalar] = dataclasses.field(default_factory=dict)
 
     def record(self) -> dict[str, Any]:
         """Give the fields as files and programs see them: `class_name` is called `class` there."""
@@ -90,6 +97,7 @@ class Gallery:
     vectors_ND: NDArray[np.float32]
     pictures: Pixels
     source: Source
+    calibration: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         count, size = len(self.items), self.source.size
@@ -108,6 +116,15 @@ class Gallery:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    @property
+    def keys_N(self) -> NDArray[np.int64]:
+        """Give the items' keys [N], ascending: what an index knows them by."""
+        return np.arange(len(self.items))
+
+    def rows(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Find the rows of items by their keys."""
+        return np.searchsorted(self.keys_N, keys)
 
     def write(self, folder: str | Path) -> None:
         """Put this gallery into force at `folder`; an index there answers until this one is whole.
@@ -141,6 +158,7 @@ class Gallery:
             "dim": self.vectors_ND.shape[1],
             "distance": "euclidean",
             "source": dataclasses.asdict(self.source),
+            "calibration": self.calibration,
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "versions": {
                 "fashion_lab": __version__,
@@ -161,6 +179,7 @@ class Gallery:
             vectors_ND=vectors_ND,
             pictures=np.load(data / PICTURES, mmap_mode="r", allow_pickle=False),
             source=Source(**manifest["source"]),
+            calibration=manifest.get("calibration"),
         )
         if vectors_ND.shape != (manifest["count"], manifest["dim"]):
             raise ValueError(f"vectors are {vectors_ND.shape}, not [{manifest['count']}, {manifest['dim']}]")

@@ -1,5 +1,7 @@
 """Search an index: `python -m fashion_lab.search index=<folder> image=<file> k=5`."""
 
+from typing import Any
+
 from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.config import build, launch
@@ -12,15 +14,17 @@ def search(cfg: DictConfig) -> None:
     images, items = _listed(cfg.image), _listed(cfg.item)
     _check(cfg, images, items)
     from fashion_lab import searching
+    from fashion_lab.answer_sheet import save_sheet
     from fashion_lab.visual_search import VisualSearch
 
     paths = searching.pictures_at(images)
     trusted = list(cfg.trusted)
     engine = build(cfg.engine, trusted=trusted)
     finder = VisualSearch.load(cfg.index, cfg.ckpt, index=engine, trusted=trusted)
-    answers, failed = searching.answer(finder, paths, items, cfg.k)
+    where: Any = None if cfg.where is None else OmegaConf.to_container(cfg.where)
+    answers, failed = searching.answer(finder, paths, items, cfg.k, where=where, fold=cfg.fold)
     wanted = cfg.sheet is not None and answers
-    sheet = searching.save_sheet(str(cfg.sheet), finder, answers, str(cfg.index)) if wanted else None
+    sheet = save_sheet(str(cfg.sheet), finder, answers, str(cfg.index)) if wanted else None
     if cfg.format == "json":
         print(searching.as_json(answers, failed, sheet))
     else:
@@ -47,6 +51,10 @@ def _check(cfg: DictConfig, images: list[str], items: list[str]) -> None:
         raise ValueError(f"{both}: give image=<file, folder or list>, or item=<id or list>")
     if isinstance(cfg.k, bool) or not isinstance(cfg.k, int) or cfg.k < 1:
         raise ValueError(f"k={cfg.k}: give a whole number of hits, 1 or more")
+    if cfg.where is not None and not OmegaConf.is_dict(cfg.where):
+        raise ValueError(f"where={cfg.where}: give conditions, such as 'where={{class: skirt}}'")
+    if not isinstance(cfg.fold, bool):
+        raise ValueError(f"fold={cfg.fold}: give true or false")
     if cfg.format not in FORMATS:
         raise ValueError(f"format={cfg.format}: choose one of {', '.join(FORMATS)}")
     if cfg.sheet is not None and cfg.sheet != "auto" and not str(cfg.sheet).lower().endswith(".png"):

@@ -3,58 +3,35 @@
     from fashion_lab.visual_search import VisualSearch
 
     search = VisualSearch.load("outputs/index/clothing-validation")
-    for hit in search.search("photo.jpg", k=5):
-        print(hit.rank, hit.class_name, hit.distance, hit.path)
+    for hit in search.search("photo.jpg", k=5, where={"class": "skirt"}):
+        print(hit.rank, hit.class_name, hit.distance, hit.similarity, hit.path)
 
 Q queries, N items, D embedding, S side in pixels.
 """
 
 import difflib
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fashion_lab.calibration import Calibration
+from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
-from fashion_lab.gallery import Gallery, Item
+from fashion_lab.filters import Where
+from fashion_lab.folding import Folding
+from fashion_lab.gallery import Gallery
+from fashion_lab.hits import Hit, filters_of
 from fashion_lab.indexes.exact import ExactIndex
-from fashion_lab.pictures import PixelSpec, open_picture
+from fashion_lab.pictures import open_picture
+
+__all__ = ["Encoder", "Hit", "Picture", "VisualSearch"]
 
 Picture: TypeAlias = str | Path | Image.Image
-
-
-class Encoder(Protocol):
-    """What a search needs of an encoder; `checkpoint.LoadedEncoder` is one."""
-
-    @property
-    def pixels(self) -> PixelSpec:
-        """How a picture becomes pixels."""
-
-    @property
-    def fingerprint(self) -> str:
-        """Sha256 over weights and preprocessing."""
-
-    def embed(self, pixels_NCHW: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Embed uint8 pixels [N, 3, S, S]: float32 [N, D]."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Hit(Item):
-    """An item that was found.
-
-    Attributes:
-        rank: 1 is the nearest.
-        distance: Euclidean, between embeddings; 0 is the same picture, smaller is more alike.
-        position: its row in the gallery.
-    """
-
-    rank: int
-    distance: float
-    position: int
+SPARE = 8  # items looked at beyond k, in case some fold: assumption
 
 
 class VisualSearch:
@@ -73,7 +50,11 @@ class VisualSearch:
             )
         self.gallery, self.encoder = gallery, encoder
         self.index = ExactIndex() if index is None else index
-        self.index.build(gallery.vectors_ND)
+        self.index.build(gallery.vectors_ND, gallery.keys_N)
+        known = encoder.calibration or gallery.calibration
+        self.calibration = None if known is None else Calibration.from_record(dict(known))
+        self.filters = filters_of(gallery.items)
+        self._folding = Folding(gallery)
         self._positions = {item.id: position for position, item in enumerate(gallery.items)}
 
     @classmethod
@@ -105,29 +86,46 @@ class VisualSearch:
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
         return cls(gallery, load_encoder(run, trusted=trusted), index)
 
-    def search(self, picture: Picture, k: int = 5) -> list[Hit]:
-        """Find the k items nearest to a picture (all items where there are fewer), nearest first.
+    def search(
+        self, picture: Picture, k: int = 5, *, where: Where | None = None, fold: bool = True
+    ) -> list[Hit]:
+        """Find the k items nearest to a picture, nearest first; fewer only where there are no more.
+
+        Args:
+            picture: a file or an opened picture.
+            k: number of hits.
+            where: conditions that hits meet, as `fashion_lab.filters` writes them.
+            fold: show near-duplicates as one hit.
 
         Raises:
             PictureError: the picture cannot be read.
-            ValueError: k < 1.
+            ValueError: k < 1, or a condition that no item can meet.
         """
-        return self.search_all([picture], k)[0]
+        return self.search_all([picture], k, where=where, fold=fold)[0]
 
-    def search_all(self, pictures: Iterable[Picture], k: int = 5) -> list[list[Hit]]:
+    def search_all(
+        self, pictures: Iterable[Picture], k: int = 5, *, where: Where | None = None, fold: bool = True
+    ) -> list[list[Hit]]:
         """Find the k items nearest to each of several pictures, embedded together."""
-        return self.nearest(self.encode([self.prepare(picture) for picture in pictures]), k)
+        vectors_QD = self.encode([self.prepare(picture) for picture in pictures])
+        return self.nearest(vectors_QD, k, where=where, fold=fold)
 
-    def more_like(self, item_id: str, k: int = 5) -> list[Hit]:
+    def more_like(
+        self, item_id: str, k: int = 5, *, where: Where | None = None, fold: bool = True
+    ) -> list[Hit]:
         """Find the k items nearest to one of the gallery, itself left out.
 
         Raises:
-            ValueError: no such item, or k < 1.
+            ValueError: no such item, k < 1, or a condition that no item can meet.
         """
         own = self.position(item_id)
-        found = self.nearest(self.gallery.vectors_ND[[own]], k + 1 if k > 0 else k)[0]
-        others = [hit for hit in found if hit.position != own][:k]
-        return [replace(hit, rank=rank) for rank, hit in enumerate(others, 1)]
+        return self._nearest(self.gallery.vectors_ND[[own]], k, where, fold, own)[0]
+
+    def nearest(
+        self, vectors_QD: NDArray[np.float32], k: int, *, where: Where | None = None, fold: bool = True
+    ) -> list[list[Hit]]:
+        """Find the k nearest items of each vector."""
+        return self._nearest(vectors_QD, k, where, fold, None)
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode a picture as in training: uint8 [3, S, S]. A PIL image stays as it is."""
@@ -140,13 +138,23 @@ class VisualSearch:
             return np.zeros((0, self.gallery.vectors_ND.shape[1]), dtype=np.float32)
         return self.encoder.embed(np.stack(pixels))
 
-    def nearest(self, vectors_QD: NDArray[np.float32], k: int) -> list[list[Hit]]:
-        """Find the k nearest items of each vector."""
-        found = self.index.search(vectors_QD, k)
+    def classify(self, pixels: Sequence[NDArray[np.uint8]]) -> list[list[tuple[str, float]]] | None:
+        """Give each prepared picture's classes with probabilities, likeliest first; None without a head."""
+        if not self.encoder.has_head:
+            return None
+        chances = self.encoder.classify(np.stack(pixels)).tolist() if pixels else []
         return [
-            [self._hit(*one) for one in enumerate(zip(positions, distances, strict=True), 1)]
-            for positions, distances in zip(found.positions.tolist(), found.distances.tolist(), strict=True)
+            sorted(zip(self.encoder.classes, row, strict=True), key=lambda one: -one[1]) for row in chances
         ]
+
+    def is_strange(self, hits: Sequence[Hit]) -> bool | None:
+        """Say whether even the nearest of a query's hits is too far off to be like it; None: nobody knows.
+
+        Meant for hits of the whole gallery: with conditions, "nothing like it" is about what meets them.
+        """
+        if self.calibration is None or not hits:
+            return None
+        return self.calibration.is_strange(hits[0].distance)
 
     def position(self, item_id: str) -> int:
         """Find an item's row. Raises ValueError with the nearest ids where there is none."""
@@ -159,10 +167,43 @@ class VisualSearch:
             )
         return self._positions[item_id]
 
-    def _hit(self, rank: int, found: tuple[int, float]) -> Hit:
-        position, distance = found
-        return Hit(**_values(self.gallery.items[position]), rank=rank, distance=distance, position=position)
+    def _nearest(
+        self, vectors_QD: NDArray[np.float32], k: int, where: Where | None, fold: bool, own: int | None
+    ) -> list[list[Hit]]:
+        if k < 1:
+            raise ValueError(f"k is {k}: ask for 1 hit or more")
+        keys_M = self.gallery.keys_N[self.filters.rows(where)] if where else None
+        found = self.index.search(vectors_QD, k + (own is not None) + SPARE * fold, keys_M)
+        first = zip(vectors_QD, found.ids, found.distances, strict=True)
+        return [self._enough(vector, ids, far, k, keys_M, fold, own) for vector, ids, far in first]
 
+    def _enough(
+        self,
+        vector_D: NDArray[np.float32],
+        ids: NDArray[np.int64],
+        distances: NDArray[np.float32],
+        k: int,
+        keys_M: NDArray[np.int64] | None,
+        fold: bool,
+        own: int | None,
+    ) -> list[Hit]:
+        """Make hits of one query's neighbours; look farther where folding leaves fewer than k."""
+        most = len(self.gallery) if keys_M is None else len(keys_M)
+        while True:
+            distance_of = dict(zip(self.gallery.rows(ids).tolist(), distances.tolist(), strict=True))
+            distance_of.pop(own, None)
+            groups = self._folding.groups(distance_of) if fold else [[position] for position in distance_of]
+            if len(groups) >= k or len(ids) >= most:
+                return [self._hit(rank, group, distance_of) for rank, group in enumerate(groups[:k], 1)]
+            (ids,), (distances,) = self.index.search(vector_D[None], 2 * len(ids), keys_M)
 
-def _values(item: Item) -> dict[str, Any]:
-    return {field.name: getattr(item, field.name) for field in fields(item)}
+    def _hit(self, rank: int, group: Sequence[int], distance_of: Mapping[int, float]) -> Hit:
+        distance, items = distance_of[group[0]], self.gallery.items
+        return Hit.of(
+            items[group[0]],
+            rank=rank,
+            distance=distance,
+            similarity=None if self.calibration is None else self.calibration.similarity(distance),
+            position=group[0],
+            folded=tuple(items[position].id for position in group[1:]),
+        )

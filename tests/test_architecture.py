@@ -11,18 +11,21 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 VERBS = {"train", "index", "search", "report", "bench"}
 LAYERS = [
-    {"contracts", "pictures", "folders", "digest"},
+    {"contracts", "pictures", "folders", "digest", "problems", "calibration"},
+    {"filters"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "index_folder", "cards"},
     {"networks", "sheet", "figures"},
     {"data"},
     {"modules"},
-    {"schema", "targets", "problems", "jobs", "commandline", "config", "results", "studies"},
+    {"schema", "targets", "jobs", "commandline", "config", "results", "studies"},
     {"checkpoint"},
     {"encoder"},
     {"callbacks", "gallery", "evaluation", "check", "resume", "summary"},
+    {"folding", "hits", "calibrating"},
     {"visual_search"},
     {"assembly", "device"},
     {"training", "indexing", "searching"},
+    {"answer_sheet"},
     {"benchmarks"},
     VERBS,
 ]

@@ -115,7 +115,7 @@ def test_a_toy_index_searches(toys):
     index = build({"_target_": "toy_parts.ToyIndex"}, trusted=["toy_parts"])
     vectors = np.eye(4, dtype=np.float32)
     index.build(vectors)
-    assert index.search(vectors[2:3], 1).positions.tolist() == [[2]]
+    assert index.search(vectors[2:3], 1).ids.tolist() == [[2]]
 
 
 def test_strangers_are_not_built(toys, tmp_path):

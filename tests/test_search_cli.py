@@ -130,9 +130,23 @@ def test_several_pictures_a_folder_and_items(home, capsys):
     assert [query["query"] for query in answer["queries"]] == [f"three/{n}.JPG" for n in range(3)]
     assert answer["sheet"] is None
     items = [item.id for item in Gallery.load("synthetic").items[:2]]
-    answer = found(capsys, "index=synthetic", f"item=[{','.join(items)}]", "k=1000")
+    answer = found(capsys, "index=synthetic", f"item=[{','.join(items)}]", "k=1000", "fold=false")
     assert [query["query"] for query in answer["queries"]] == items
     assert all(len(query["hits"]) == 41 for query in answer["queries"])
+
+
+def test_conditions_and_folding(home, capsys):
+    first = Gallery.load("synthetic").items[0]
+    folded = found(capsys, "index=synthetic", f"item={first.id}", "k=1000")["queries"][0]["hits"]
+    assert len(folded) == 21
+    assert sum(len(hit["folded"]) for hit in folded) == 20
+    hats = found(capsys, "index=synthetic", f"item={first.id}", "k=1000", "where={class: hat}", "fold=false")
+    assert {hit["class"] for hit in hats["queries"][0]["hits"]} == {"hat"}
+    assert len(hats["queries"][0]["hits"]) == sum(
+        item.class_name == "hat" and item.id != first.id for item in Gallery.load("synthetic").items
+    )
+    run(search, "index=synthetic", f"item={first.id}", "where={class: hat, product: {min: 1e9}}")
+    assert "no item meets the conditions" in capsys.readouterr().out
 
 
 def test_the_table(home, capsys):
@@ -175,6 +189,14 @@ REFUSED = {
     "k=0: give": ["index=files", "image=shop/hat/3.jpg", "k=0"],
     "k=-3: give": ["index=files", "image=shop/hat/3.jpg", "k=-3"],
     "k=2.5: give": ["index=files", "image=shop/hat/3.jpg", "k=2.5"],
+    "where=hat: give conditions, such as 'where={class: skirt}'": ["index=files", "image=a.jpg", "where=hat"],
+    "where class=skirt: no item has it; there is dress, hat": [
+        "index=files",
+        "image=shop/hat/3.jpg",
+        "where={class: skirt}",
+    ],
+    "where: no column 'colour'": ["index=files", "image=shop/hat/3.jpg", "where={colour: red}"],
+    "fold=maybe: give true or false": ["index=files", "image=shop/hat/3.jpg", "fold=maybe"],
     "format=xml: choose one of table, json": ["index=files", "image=shop/hat/3.jpg", "format=xml"],
     "sheet=a.jpg: give a file that ends in .png": ["index=files", "image=shop/hat/3.jpg", "sheet=a.jpg"],
     "the contact sheet cannot be written": [

@@ -7,43 +7,18 @@ import sys
 
 import numpy as np
 import pytest
+from colours import MeanColour, greys
 from PIL import Image
 
-from fashion_lab.gallery import Gallery, Item, Source
-from fashion_lab.pictures import PictureError, PixelSpec
+from fashion_lab.gallery import Item
+from fashion_lab.pictures import PictureError
 from fashion_lab.visual_search import VisualSearch
 
-SIZE = 16
+SHADES = (0, 100, 110, 200, 255)
 
 
-class MeanColour:
-    """Embeds a picture as its mean colour, 0 .. 255."""
-
-    pixels = PixelSpec(SIZE, "squash")
-    fingerprint = "a" * 64
-
-    def embed(self, pixels_NCHW):
-        return pixels_NCHW.mean(axis=(2, 3)).astype(np.float32)
-
-
-def make(greys=(0, 100, 110, 200, 255)) -> Gallery:
-    pictures = np.stack([np.full((3, SIZE, SIZE), grey, dtype=np.uint8) for grey in greys])
-    source = Source(
-        run="outputs/siamese/gone",
-        fingerprint="a" * 64,
-        size=SIZE,
-        fit="squash",
-        classes=["dark", "light"],
-        catalog="greys",
-        catalog_fingerprint="c" * 64,
-        split="all",
-    )
-    return Gallery(
-        items=tuple(Item(id=f"g{grey}", class_name="light" if grey > 127 else "dark") for grey in greys),
-        vectors_ND=MeanColour().embed(pictures),
-        pictures=pictures,
-        source=source,
-    )
+def make():
+    return greys(*SHADES)
 
 
 @pytest.fixture
@@ -127,6 +102,98 @@ def test_the_run_is_gone(tmp_path):
         VisualSearch.load(tmp_path / "index")
     with pytest.raises(ValueError, match="ckpt=nowhere does not exist"):
         VisualSearch.load(tmp_path / "index", "nowhere")
+
+
+WARDROBE = [
+    (10, Item(id="dress-front", class_name="dress", product=1, columns={"price": 30})),
+    (20, Item(id="dress-back", class_name="dress", product=1, columns={"price": 30})),
+    (30, Item(id="skirt", class_name="skirt", product=2, columns={"price": 20})),
+    (31, Item(id="skirt-again", class_name="skirt", product=3, columns={"price": 25})),
+    (60, Item(id="shoes", class_name="shoes", product=4, columns={"price": 80})),
+    (90, Item(id="shoes-copy", class_name="shoes", sha256="d" * 64)),
+    (99, Item(id="shoes-original", class_name="shoes", sha256="d" * 64)),
+    (200, Item(id="hat", class_name="hat")),
+]
+
+
+@pytest.fixture
+def wardrobe() -> VisualSearch:
+    return VisualSearch(
+        greys(*(shade for shade, _ in WARDROBE), items=[i for _, i in WARDROBE]), MeanColour()
+    )
+
+
+def black():
+    return Image.new("RGB", (9, 9), (10, 10, 10))
+
+
+def test_one_product_file_or_picture_is_one_hit(wardrobe):
+    hits = wardrobe.search(black(), k=9)
+    assert [(hit.rank, hit.id, hit.folded) for hit in hits] == [
+        (1, "dress-front", ("dress-back",)),
+        (2, "skirt", ("skirt-again",)),
+        (3, "shoes", ()),
+        (4, "shoes-copy", ("shoes-original",)),
+        (5, "hat", ()),
+    ]
+    apart = wardrobe.search(black(), k=9, fold=False)
+    assert [hit.id for hit in apart] == [item.id for _, item in WARDROBE]
+    assert all(hit.folded == () for hit in apart)
+
+
+def test_folding_looks_farther_until_there_are_k():
+    items = [Item(id=f"v{n:03}", product=7) for n in range(120)] + [Item(id="a"), Item(id="b")]
+    shades = [10] * 120 + [100, 200]
+    search = VisualSearch(greys(*shades, items=items), MeanColour())
+    hits = search.search(black(), k=3)
+    assert [hit.id for hit in hits] == ["v000", "a", "b"]
+    assert len(hits[0].folded) == 119
+
+
+def test_conditions(wardrobe):
+    def ids(**options):
+        return [hit.id for hit in wardrobe.search(black(), fold=False, **options)]
+
+    assert ids(where={"class": "shoes"}, k=2) == ["shoes", "shoes-copy"]
+    assert ids(where={"class": {"not": ["dress", "shoes"]}}, k=9) == ["skirt", "skirt-again", "hat"]
+    assert ids(where={"price": {"min": 25, "max": 30}}, k=9) == ["dress-front", "dress-back", "skirt-again"]
+    assert ids(where={"class": "skirt", "price": {"max": 20}}, k=9) == ["skirt"]
+    assert ids(where={"price": {"min": 81}}, k=9) == []
+    assert [hit.id for hit in wardrobe.more_like("skirt", k=1, where={"class": "hat"})] == ["hat"]
+    assert [hit.id for hit in wardrobe.more_like("skirt", k=9, where={"class": "skirt"})] == ["skirt-again"]
+    with pytest.raises(ValueError, match="did you mean price"):
+        ids(where={"prise": 1}, k=1)
+
+
+def test_what_distances_mean_comes_with_the_encoder_or_the_index():
+    record = {"middle": 50.0, "slope": 0.1, "threshold": 30.0, "alarms": 0.05, "caught": 0.9}
+    record |= {"queries": 99, "made_from": "greys"}
+    search = VisualSearch(greys(*SHADES, calibration=record), MeanColour())
+    near, far = (
+        search.search(Image.new("RGB", (9, 9), (104,) * 3), k=1),
+        search.search(Image.new("RGB", (9, 9), (150,) * 3), k=1),
+    )
+    assert near[0].similarity == pytest.approx(1 / (1 + math.exp(0.1 * (4 * math.sqrt(3) - 50))))
+    assert (search.is_strange(near), search.is_strange(far)) == (False, True)
+    encoder = MeanColour()
+    encoder.calibration = {**record, "threshold": 1e3}
+    assert not VisualSearch(greys(*SHADES, calibration=record), encoder).is_strange(far)
+
+
+def test_nobody_knows_what_distances_mean(search):
+    hits = search.search(Image.new("RGB", (9, 9)), k=1)
+    assert hits[0].similarity is None
+    assert search.is_strange(hits) is None
+
+
+def test_what_the_classifier_says(search):
+    pixels = [search.prepare(Image.new("RGB", (9, 9), (shade,) * 3)) for shade in (51, 204)]
+    assert search.classify(pixels) == [
+        [("dark", pytest.approx(0.8)), ("light", pytest.approx(0.2))],
+        [("light", pytest.approx(0.8)), ("dark", pytest.approx(0.2))],
+    ]
+    search.encoder.has_head = False
+    assert search.classify(pixels) is None
 
 
 def test_import_is_light():

@@ -100,7 +100,7 @@ def exact(gallery_ND: Vectors, k: int) -> Find:
     """Our search."""
     index = ExactIndex()
     index.build(gallery_ND)
-    return lambda queries_QD: index.search(queries_QD, k).positions
+    return lambda queries_QD: index.search(queries_QD, k).ids
 
 
 def flat_faiss(gallery_ND: Vectors, k: int) -> tuple[str, Find | None]:

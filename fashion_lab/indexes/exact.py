@@ -24,16 +24,23 @@ class ExactIndex(Index):
     def __init__(self) -> None:
         self._vectors_ND: NDArray[np.float32] | None = None
 
-    def build(self, vectors_ND: NDArray[np.float32]) -> None:
+    def build(self, vectors_ND: NDArray[np.float32], ids_N: NDArray[np.int64] | None = None) -> None:
         """Take the gallery [N, D]; N may be 0. Raises ValueError on anything but finite float32 rows.
 
         The array is kept beside the scan's copy of it: it must not change.
         """
         check_vectors(vectors_ND, "gallery")
         self._vectors_ND, self._scan = vectors_ND, Scan(vectors_ND)
+        self._ids_N = np.arange(len(vectors_ND)) if ids_N is None else ids_N
 
-    def search(self, queries_QD: NDArray[np.float32], k: int) -> Neighbours:
+    def search(
+        self, queries_QD: NDArray[np.float32], k: int, where_M: NDArray[np.int64] | None = None
+    ) -> Neighbours:
         """Find the k nearest rows (all N where k > N). Raises ValueError for k < 1, NaN or another D."""
+        if where_M is not None and self._vectors_ND is not None:
+            part = ExactIndex()
+            part.build(self._vectors_ND[np.isin(self._ids_N, where_M)], where_M)
+            return part.search(queries_QD, k)
         if self._vectors_ND is None:
             raise ValueError("nothing to search yet: call build(vectors) before search(queries)")
         if k < 1:
@@ -48,10 +55,10 @@ class ExactIndex(Index):
         found = Neighbours(np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.float32))
         if shape[1]:
             for some, pairs_P in self._scan.candidates(queries_QD, shape[1]):
-                found.positions[some], found.distances[some] = nearest(
+                found.ids[some], found.distances[some] = nearest(
                     queries_QD[some], self._vectors_ND, pairs_P, shape[1]
                 )
-        return found
+        return Neighbours(self._ids_N[found.ids], found.distances)
 
 
 def nearest(

@@ -43,9 +43,9 @@ def test_finds_what_the_loop_finds(index, n, d, k):
     index.build(gallery)
     found = index.search(queries, k)
     positions, distances = loop(queries, gallery, k)
-    assert found.positions.tolist() == positions.tolist()
+    assert found.ids.tolist() == positions.tolist()
     np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
-    assert (found.positions.dtype, found.distances.dtype) == (np.int64, np.float32)
+    assert (found.ids.dtype, found.distances.dtype) == (np.int64, np.float32)
 
 
 @pytest.mark.parametrize("offset", [100, 1000, -1000])
@@ -55,7 +55,7 @@ def test_a_common_offset_changes_nothing(index, offset):
     index.build((gallery + offset).astype(np.float32))
     found = index.search((queries + offset).astype(np.float32), 10)
     positions, distances = loop(queries, gallery, 10)
-    assert found.positions.tolist() == positions.tolist()
+    assert found.ids.tolist() == positions.tolist()
     np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
 
 
@@ -63,13 +63,13 @@ def test_ties_go_by_position(index):
     gallery = np.repeat(draw(6, 4), 50, axis=0)[np.random.default_rng(0).permutation(300)]
     index.build(gallery)
     for k in (1, 49, 51, 300):
-        assert index.search(gallery[:9], k).positions.tolist() == loop(gallery[:9], gallery, k)[0].tolist()
+        assert index.search(gallery[:9], k).ids.tolist() == loop(gallery[:9], gallery, k)[0].tolist()
 
 
 def test_all_equal_rank_by_position(index):
     index.build(np.full((500, 8), 3.3, dtype=np.float32))
     found = index.search(np.full((2, 8), 3.3, dtype=np.float32), 4)
-    assert found.positions.tolist() == [[0, 1, 2, 3]] * 2
+    assert found.ids.tolist() == [[0, 1, 2, 3]] * 2
     assert (found.distances == 0).all()
 
 
@@ -79,7 +79,7 @@ def test_scale_and_outliers(index, spread):
     gallery[123] *= 1e4
     index.build(gallery)
     queries = draw(20, 8, seed=2, spread=spread)
-    assert index.search(queries, 5).positions.tolist() == loop(queries, gallery, 5)[0].tolist()
+    assert index.search(queries, 5).ids.tolist() == loop(queries, gallery, 5)[0].tolist()
 
 
 def test_near_duplicates_keep_their_order(index):
@@ -96,18 +96,18 @@ def test_near_duplicates_keep_their_order(index):
 def test_k_beyond_the_gallery_gives_all_of_it(index, n, k):
     index.build(draw(n, 3))
     found = index.search(draw(2, 3, seed=1), k)
-    assert found.positions.shape == found.distances.shape == (2, min(n, k))
+    assert found.ids.shape == found.distances.shape == (2, min(n, k))
 
 
 def test_no_queries(index):
     index.build(draw(5, 3))
-    assert index.search(draw(0, 3), 2).positions.shape == (0, 2)
+    assert index.search(draw(0, 3), 2).ids.shape == (0, 2)
 
 
 def test_a_second_build_replaces_the_first(index):
     index.build(draw(50, 3))
     index.build(draw(4, 5, seed=1))
-    assert index.search(draw(1, 5), 10).positions.shape == (1, 4)
+    assert index.search(draw(1, 5), 10).ids.shape == (1, 4)
 
 
 @pytest.mark.parametrize("k", [0, -1])

@@ -25,7 +25,7 @@ def check(gallery, queries, k):
     index = exact.ExactIndex()
     index.build(gallery)
     found, (positions, distances) = index.search(queries, k), loop(queries, gallery, k)
-    assert found.positions.tolist() == positions.tolist()
+    assert found.ids.tolist() == positions.tolist()
     np.testing.assert_allclose(found.distances, distances, rtol=1e-6)
 
 
