@@ -1,7 +1,7 @@
 """From a file to pixels: the ONE decode of training, index and query."""
 
 import errno
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
@@ -38,7 +38,7 @@ class PictureError(ValueError):
 
 
 def open_picture(
-    source: Path | BinaryIO, *, formats: Sequence[str] = FORMATS, max_pixels: int = MAX_PIXELS
+    source: Path | BinaryIO, *, formats: tuple[str, ...] = FORMATS, max_pixels: int = MAX_PIXELS
 ) -> Image.Image:
     """Open a picture lazily: the header is read and its limits are checked, nothing is decoded yet.
 
@@ -48,7 +48,7 @@ def open_picture(
         max_pixels: width x height at most.
 
     Raises:
-        PictureError: no such file, not one of the formats (by content, not by name), broken header, too large.
+        PictureError: no such file, none of the formats (by content, not by name), broken header, too large.
         OSError: the machine failed (`MACHINE_ERRORS`), whatever the picture may be.
     """
     name = str(source) if isinstance(source, Path) else str(getattr(source, "name", "the picture"))
@@ -65,14 +65,9 @@ def open_picture(
 
 
 def reduced(image: Image.Image, longest: int) -> Image.Image:
-    """Decode the first frame as a whole, upright, on white, in RGB, for people to look at. Uses it up.
+    """Decode the first frame for people to look at, as a whole, upright, on white, in RGB. Uses it up.
 
-    Args:
-        image: as `open_picture` gives it.
-        longest: its longer side in pixels, where it has as many.
-
-    Raises:
-        PictureError: the file is cut off or broken, or its mode has no way to RGB.
+    Raises PictureError as `PixelSpec.pixels` does. `longest` is its longer side, where it has as many.
     """
 
     def decode() -> Image.Image:
@@ -153,7 +148,7 @@ def _upright(image: Image.Image, target: tuple[int, int]) -> Image.Image:
 
 
 def _translated(
-    name: str, read: Callable[[], Image.Image], formats: Sequence[str] = FORMATS
+    name: str, read: Callable[[], Image.Image], formats: tuple[str, ...] = FORMATS
 ) -> Image.Image:
     """Call Pillow, whose errors on hostile bytes are an open list (SyntaxError, struct.error, zlib.error)."""
     try:

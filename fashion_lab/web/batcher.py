@@ -116,6 +116,4 @@ def _embed(finder: VisualSearch, jobs: Sequence[_Job]) -> list[Embedded]:
     asking = [job for job in jobs if job.classify]
     told = finder.classify([job.pixels_CHW for job in asking]) if asking else None
     classes = dict(zip(map(id, asking), told or [], strict=False))
-    return [
-        Embedded(vector_D, classes.get(id(job))) for job, vector_D in zip(jobs, vectors_QD, strict=True)
-    ]
+    return [Embedded(vector_D, classes.get(id(job))) for job, vector_D in zip(jobs, vectors_QD, strict=True)]

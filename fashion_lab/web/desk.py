@@ -1,28 +1,28 @@
 """Where a query is answered, from one snapshot: decode, embed in company, search."""
 
-import base64
-import binascii
 import io
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from fashion_lab.pictures import PictureError, open_picture
 from fashion_lab.visual_search import Hit
 from fashion_lab.web.batcher import Batcher, Classes, Embedded
 from fashion_lab.web.live import Live, Snapshot
 from fashion_lab.web.pool import Pool
-from fashion_lab.web.refusals import Refusal
+from fashion_lab.web.refusals import Refusal, clip
 from fashion_lab.web.settings import Settings
 from fashion_lab.web.thumbnails import is_stale
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-NARROW, FLAT = 8, 4.0  # pixels of the shorter side; standard deviation of 0 .. 255: below, there is nothing to see.
-# The flattest of the 3,781 pictures of clothing-dataset-small has 12.8
+NARROW, FLAT = (
+    8,
+    4.0,
+)  # pixels of the shorter side; standard deviation of 0 .. 255: below, there is nothing to see.
+# The flattest of the pictures of clothing-dataset-small has 12
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +70,7 @@ class Answer:
     strange: bool | None = None
     classes: Classes | None = None
     low_information: bool = False
-    position: int | None = field(default=None)
+    position: int | None = None
 
 
 class Desk:
@@ -125,23 +125,33 @@ def _prepare(snapshot: Snapshot, data: bytes, max_pixels: int) -> Query:
             pixels_CHW = snapshot.finder.encoder.pixels.pixels(image)
     except PictureError as error:
         raise Refusal(400, str(error).removeprefix("the picture: ")) from None
-    return Query(pixels_CHW, narrow or float(pixels_CHW.std()) < FLAT)
+    return Query(pixels_CHW, narrow or float(pixels_CHW.std(axis=(1, 2)).max()) < FLAT)
+
+
+def _check(wish: Wish, snapshot: Snapshot) -> None:
+    """Say which condition no item can meet, before that is one of many things that a ValueError may mean."""
+    try:
+        snapshot.finder.filters.rows(wish.where or {})
+    except ValueError as error:
+        raise Refusal(400, clip(str(error), 400)) from None
 
 
 def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -> Answer:
+    _check(wish, snapshot)
     finder = snapshot.finder
     (hits,) = finder.nearest(embedded.vector_D[None], wish.k, where=wish.where, fold=wish.fold)
     return Answer(
         snapshot=snapshot,
         hits=hits,
         stale=[is_stale(hit) for hit in hits],
-        strange=finder.is_strange(hits[0].distance) if hits else None,
+        strange=finder.is_strange(hits),
         classes=embedded.classes,
         low_information=query.low_information,
     )
 
 
 def _more_like(snapshot: Snapshot, position: int, wish: Wish, classes: Classes | None) -> Answer:
+    _check(wish, snapshot)
     finder = snapshot.finder
     item_id = finder.gallery.items[position].id
     hits = finder.more_like(item_id, wish.k, where=wish.where, fold=wish.fold)

@@ -46,7 +46,7 @@ class Snapshot:
         return {name: np.array(positions) for name, positions in ordered}
 
     def sample(self, count: int, page: int = 0, class_name: str | None = None) -> Sequence[int]:
-        """Choose positions spread over the catalog, or one class: other ones on each page, none twice on one."""
+        """Choose positions spread over the catalog, or one class: others on each page, none twice on one."""
         among = None if class_name is None else self.classes.get(class_name, ())
         total = len(self) if among is None else len(among)
         stride, first = _coprime(round(total * GOLDEN), total), page * count
@@ -102,8 +102,9 @@ class Live:
     def _open(self, before: VisualSearch | None) -> Snapshot:
         snapshot = Snapshot(self._load(before))
         _ = snapshot.classes  # counted here, not when somebody waits
-        if close := getattr(snapshot.finder.index, "close", None):
-            weakref.finalize(snapshot, close)  # when the last request that sees it is answered
+        weakref.finalize(
+            snapshot, snapshot.finder.index.close
+        )  # when the last request that sees it is answered
         return snapshot
 
 

@@ -16,7 +16,8 @@ from starlette.responses import HTMLResponse, Response
 from fashion_lab.web import views, wishes
 from fashion_lab.web.desk import Answer, Desk, Query
 from fashion_lab.web.live import Snapshot
-from fashion_lab.web.refusals import Busy, Refusal
+from fashion_lab.web.records import picture_address
+from fashion_lab.web.refusals import Busy, Refusal, clip
 from fashion_lab.web.thumbnails import small
 from fashion_lab.web.uploads import Intake, Sent
 from fashion_lab.web.views import Choice, Subject
@@ -82,7 +83,7 @@ class Pages:
         answer = await self._desk.by_item(item_id, choice.wish())
         assert answer.position is not None
         item = answer.snapshot.finder.gallery.items[answer.position]
-        picture = views.picture_address(item, 640)
+        picture = picture_address(item, 640)
         return self._found(choice, answer, Subject(picture=picture, kept={"item": item.id}, item=item))
 
     async def _like_picture(self, sent: Sent, choice: Choice) -> Response:
@@ -136,13 +137,13 @@ class Pages:
         return HTMLResponse(self._templates.get_template(name).render(values))
 
     def _choice(self, fields: Mapping[str, Any]) -> Choice:
-        """Read what the visitor has chosen; of names that come twice, the last counts: a button after a field."""
+        """Read what the visitor has chosen; where a name comes twice, the last counts: a button."""
         page = str(fields.get("page", "0"))
         if not (page.isascii() and page.isdigit() and len(page) < 7):
-            raise Refusal(400, f"page={wishes.clip(page)}: give a whole number")
+            raise Refusal(400, f"page={clip(page)}: give a whole number")
         show = str(fields.get("show", ""))
         if show and not show.startswith((views.IS, views.NOT)):
-            raise Refusal(400, f"show={wishes.clip(show)}: give {views.IS}<class> or {views.NOT}<class>")
+            raise Refusal(400, f"show={clip(show)}: give {views.IS}<class> or {views.NOT}<class>")
         return Choice(
             k=wishes.count(fields.get("k") or self._default_k, self._desk.settings.max_k),
             show=show,

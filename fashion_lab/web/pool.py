@@ -7,7 +7,8 @@ from typing import ParamSpec, TypeVar
 
 from fashion_lab.web.refusals import Busy
 
-P, T = ParamSpec("P"), TypeVar("T")
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Pool:

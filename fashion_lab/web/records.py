@@ -117,7 +117,7 @@ def class_records(classes: Classes | None) -> list[ClassRecord] | None:
     """Describe probabilities."""
     if classes is None:
         return None
-    return [ClassRecord(class_name=name, probability=probability) for name, probability in classes]
+    return [ClassRecord(**{"class": name}, probability=probability) for name, probability in classes]
 
 
 def picture_address(item: Item, size: int | None = None) -> str:

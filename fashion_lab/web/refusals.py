@@ -22,3 +22,8 @@ class Busy(Refusal):
 
     def __init__(self) -> None:
         super().__init__(503, "too many queries at once: try again in a moment", {"Retry-After": "1"})
+
+
+def clip(text: str, most: int = 60) -> str:
+    """Shorten what a client sent before it is said back."""
+    return text if len(text) <= most else f"{text[:most]}…"

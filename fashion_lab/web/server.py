@@ -71,10 +71,15 @@ def watched(
 
 def run(live: Live, settings: Settings, listener: socket.socket) -> None:
     """Answer until a signal comes."""
+    server = prepared(live, settings, listener)
+    if not is_loopback(listener.getsockname()[0]):
+        _warn(live, server.address)
+    server.run(sockets=[listener])
+
+
+def prepared(live: Live, settings: Settings, listener: socket.socket) -> "Server":
+    """Make a server that will answer at an address taken by `bound`."""
     host, port = listener.getsockname()[:2]
-    name = f"[{host}]" if ":" in host else host
-    if not is_loopback(host):
-        _warn(live, settings, f"http://{name}:{port}")
     config = uvicorn.Config(
         create(live, settings),
         log_config=None,
@@ -86,27 +91,28 @@ def run(live: Live, settings: Settings, listener: socket.socket) -> None:
         backlog=BACKLOG,
         timeout_graceful_shutdown=GRACE,
     )
-    _Server(config, f"http://{name}:{port}/").run(sockets=[listener])
+    return Server(config, f"http://{f'[{host}]' if ':' in host else host}:{port}/")
 
 
-class _Server(uvicorn.Server):
+class Server(uvicorn.Server):
     """Says where it is, once it really is there."""
 
     def __init__(self, config: uvicorn.Config, address: str) -> None:
         super().__init__(config)
-        self._address = address
+        self.address = address
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen."""
         await super().startup(sockets)
         if self.started:
-            print(f"serving {self._address} (Ctrl-C ends it)", flush=True)
+            print(f"serving {self.address} (Ctrl-C ends it)", flush=True)
 
 
-def _warn(live: Live, settings: Settings, address: str) -> None:
+def _warn(live: Live, address: str) -> None:
     source, count = live.current.finder.gallery.source, len(live.current)
     print(
-        f"{address} is open to every machine that reaches this one. There is no login and no encryption. Whoever "
-        f"comes may search, and see the pictures of all {count:,} items of {source.catalog} with their ids, "
-        "classes and other columns. Put a proxy with both in front of it where that is not meant for everybody.",
+        f"{address} is open to every machine that reaches this one. There is no login and no encryption: "
+        f"whoever comes may search, and see the pictures of all {count:,} items of {source.catalog} with ids, "
+        "classes and other columns. Where that is not meant for everybody, put a proxy with both before it.",
         file=sys.stderr,
     )

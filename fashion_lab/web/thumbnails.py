@@ -66,16 +66,17 @@ def small(source: Path | BinaryIO, size: int) -> bytes:
 
 
 def jpeg(image: Image.Image) -> bytes:
-    """Encode without any metadata."""
-    file = io.BytesIO()
-    image.save(file, "JPEG", quality=85, optimize=True)
+    """Encode the pixels and nothing else."""
+    bare, file = Image.new("RGB", image.size), io.BytesIO()
+    bare.paste(image)  # a picture carries its file's comment along, and Pillow would write it down again
+    bare.save(file, "JPEG", quality=85, optimize=True)
     return file.getvalue()
 
 
 def signature(path: str) -> Signature | None:
     """Tell cheaply whether a file may have changed; None where there is no plain file."""
     try:
-        found = os.stat(path)
+        found = Path(path).stat()
     except (OSError, ValueError):
         return None
     if not stat.S_ISREG(found.st_mode):
@@ -104,7 +105,7 @@ def _bytes(path: str, sha256: str) -> bytes | None:
     """Read a file once: what is checked is what is used."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe must not hold us up
-        with open(descriptor, "rb") as file:
+        with os.fdopen(descriptor, "rb") as file:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 return None
             data = file.read(MAX_FILE + 1)

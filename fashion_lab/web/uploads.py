@@ -1,6 +1,6 @@
 """What clients send: counted while it arrives, taken apart in memory, never written anywhere.
 
-A body counts twice: against the limit of one request (413), and against the room for all requests at once (503).
+A body counts twice: for the limit of one request (413), and for the room of all requests at once (503).
 """
 
 import asyncio
@@ -72,7 +72,9 @@ class Intake:
             async with asyncio.timeout(self._settings.seconds):
                 return await self._read(body)
         except TimeoutError:
-            raise Refusal(408, f"the body took longer than {self._settings.seconds:g} seconds", CLOSE) from None
+            raise Refusal(
+                408, f"the body took longer than {self._settings.seconds:g} seconds", CLOSE
+            ) from None
         except ClientDisconnect:
             raise Refusal(400, "the body ended too soon", CLOSE) from None
 
@@ -105,7 +107,7 @@ class _Body:
         self.count = 0
 
     def declared(self) -> int:
-        """Give the length that the client claims, 0 where it claims none. The bytes are counted all the same."""
+        """Give the length that the client claims, or 0. The bytes are counted all the same."""
         text = self.request.headers.get("content-length", "0")
         if not (text.isascii() and text.isdigit() and len(text) < 20):
             raise Refusal(400, "Content-Length is no number of bytes", CLOSE)
@@ -134,7 +136,7 @@ async def _form(body: _Body, limit: int) -> Sent:
         form = await parser.parse()
     except MultiPartException as error:
         raise Refusal(400, f"this form cannot be read: {error.message}") from None
-    files = [value for value in form.values() if isinstance(value, UploadFile)]
+    files = [value for _, value in form.multi_items() if isinstance(value, UploadFile)]
     pictures = [data for data in [await file.read() for file in files] if data]
     await form.close()
     if len(pictures) > 1:

@@ -36,7 +36,7 @@ class Choice:
 
     def wish(self) -> Wish:
         """Say it to the desk."""
-        where = None
+        where: dict[str, object] | None = None
         if self.show.startswith(IS):
             where = {"class": self.show.removeprefix(IS)}
         elif self.show.startswith(NOT):
@@ -121,8 +121,8 @@ def card(item: Item, fields: Mapping[str, str], stale: bool) -> Card:
         large=picture_address(item, 640),
         link="/?" + urlencode({"item": item.id, **kept}),
         title=item.class_name or "no class",
-        similarity=hit and hit.similarity,
-        distance=hit and hit.distance,
+        similarity=hit.similarity if hit else None,
+        distance=hit.distance if hit else None,
         folded=len(hit.folded) if hit else 0,
         stale=stale,
     )

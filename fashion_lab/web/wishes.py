@@ -1,11 +1,11 @@
-"""From what clients write to what the desk understands: numbers, switches, filters. All of it may be wrong."""
+"""From what clients write to what the desk understands: numbers, switches, filters, right or wrong."""
 
 import json
 from collections.abc import Mapping
 from typing import Any
 
 from fashion_lab.web.desk import Wish
-from fashion_lab.web.refusals import Refusal
+from fashion_lab.web.refusals import Refusal, clip
 from fashion_lab.web.settings import Settings
 
 MAX_WHERE = 10_000  # letters of a filter; assumption
@@ -50,12 +50,7 @@ def where(value: object) -> Mapping[str, Any] | None:
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):
-            raise Refusal(400, f"where={clip(value)} is no JSON") from None
+            raise Refusal(400, f"where={clip(str(value))} is no JSON") from None
     if not isinstance(value, dict):
         raise Refusal(400, 'where= is no JSON object; give one such as {"class": "skirt"}')
     return value
-
-
-def clip(text: str, most: int = 60) -> str:
-    """Shorten what a client sent before it is said back."""
-    return text if len(text) <= most else f"{text[:most]}…"
