@@ -83,7 +83,7 @@ def prepared(live: Live, settings: Settings, listener: socket.socket) -> "Server
     config = uvicorn.Config(
         create(live, settings),
         log_config=None,
-        log_level="warning",
+        log_level="critical",  # what fails in a request, `Guard` writes down
         access_log=False,
         server_header=False,
         lifespan="on",
