@@ -22,7 +22,9 @@ def search(cfg: DictConfig) -> None:
     engine = build(cfg.engine, trusted=trusted)
     finder = VisualSearch.load(cfg.index, cfg.ckpt, index=engine, trusted=trusted)
     where: Any = None if cfg.where is None else OmegaConf.to_container(cfg.where)
-    answers, failed = searching.answer(finder, paths, items, cfg.k, where=where, fold=cfg.fold)
+    answers, failed = searching.answer(
+        finder, paths, items, cfg.k, where=where, fold=cfg.fold, expand=cfg.expand
+    )
     wanted = cfg.sheet is not None and answers
     sheet = save_sheet(str(cfg.sheet), finder, answers, str(cfg.index)) if wanted else None
     if cfg.format == "json":
@@ -55,6 +57,8 @@ def _check(cfg: DictConfig, images: list[str], items: list[str]) -> None:
         raise ValueError(f"where={cfg.where}: give conditions, such as 'where={{class: skirt}}'")
     if not isinstance(cfg.fold, bool):
         raise ValueError(f"fold={cfg.fold}: give true or false")
+    if isinstance(cfg.expand, bool) or not isinstance(cfg.expand, int) or cfg.expand < 0:
+        raise ValueError(f"expand={cfg.expand}: give a whole number of hits, or 0 for no expansion")
     if cfg.format not in FORMATS:
         raise ValueError(f"format={cfg.format}: choose one of {', '.join(FORMATS)}")
     if cfg.sheet is not None and cfg.sheet != "auto" and not str(cfg.sheet).lower().endswith(".png"):

@@ -67,6 +67,7 @@ def answer(
     *,
     where: Where | None = None,
     fold: bool = True,
+    expand: int = 0,
 ) -> tuple[list[Answer], list[Failure]]:
     """Search for each file and each item; a file that cannot be read fails alone.
 
@@ -80,12 +81,12 @@ def answer(
             read.append(str(path))
         except PictureError as error:
             failed.append(Failure(str(path), str(error)))
-    found = finder.nearest(finder.encode(pixels), k, where=where, fold=fold)
+    found = finder.nearest(finder.encode(pixels), k, where=where, fold=fold, expand=expand)
     answers = [
         Answer(name, hits, strange=finder.is_strange(hits)) for name, hits in zip(read, found, strict=True)
     ]
     answers += [
-        Answer(name, finder.more_like(name, k, where=where, fold=fold), finder.position(name))
+        Answer(name, finder.more_like(name, k, where=where, fold=fold, expand=expand), finder.position(name))
         for name in items
     ]
     return answers, failed

@@ -10,7 +10,7 @@ Q queries, N items, D embedding, S side in pixels.
 """
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Self, TypeAlias
 
@@ -22,16 +22,15 @@ from fashion_lab.calibration import Calibration
 from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
 from fashion_lab.filters import Where
-from fashion_lab.folding import Folding
 from fashion_lab.gallery import Gallery
 from fashion_lab.hits import Hit, filters_of
 from fashion_lab.indexes.exact import ExactIndex
 from fashion_lab.pictures import open_picture
+from fashion_lab.ranking import Ask, Found, Ranking
 
 __all__ = ["Encoder", "Hit", "Picture", "VisualSearch"]
 
 Picture: TypeAlias = str | Path | Image.Image
-SPARE = 8  # items looked at beyond k, in case some fold: assumption
 
 
 class VisualSearch:
@@ -54,7 +53,7 @@ class VisualSearch:
         known = encoder.calibration or gallery.calibration
         self.calibration = None if known is None else Calibration.from_record(dict(known))
         self.filters = filters_of(gallery.items)
-        self._folding = Folding(gallery)
+        self._ranking = Ranking(gallery, self.index)
         self._positions = {item.id: position for position, item in enumerate(gallery.items)}
 
     @classmethod
@@ -87,7 +86,7 @@ class VisualSearch:
         return cls(gallery, load_encoder(run, trusted=trusted), index)
 
     def search(
-        self, picture: Picture, k: int = 5, *, where: Where | None = None, fold: bool = True
+        self, picture: Picture, k: int = 5, *, where: Where | None = None, fold: bool = True, expand: int = 0
     ) -> list[Hit]:
         """Find the k items nearest to a picture, nearest first; fewer only where there are no more.
 
@@ -96,22 +95,30 @@ class VisualSearch:
             k: number of hits.
             where: conditions that hits meet, as `fashion_lab.filters` writes them.
             fold: show near-duplicates as one hit.
+            expand: average the query with so many of its nearest items and order by that: finds more of what
+                is alike (experiments/search/reranking.md). Distances stay those to the picture.
 
         Raises:
             PictureError: the picture cannot be read.
             ValueError: k < 1, or a condition that no item can meet.
         """
-        return self.search_all([picture], k, where=where, fold=fold)[0]
+        return self.search_all([picture], k, where=where, fold=fold, expand=expand)[0]
 
     def search_all(
-        self, pictures: Iterable[Picture], k: int = 5, *, where: Where | None = None, fold: bool = True
+        self,
+        pictures: Iterable[Picture],
+        k: int = 5,
+        *,
+        where: Where | None = None,
+        fold: bool = True,
+        expand: int = 0,
     ) -> list[list[Hit]]:
         """Find the k items nearest to each of several pictures, embedded together."""
         vectors_QD = self.encode([self.prepare(picture) for picture in pictures])
-        return self.nearest(vectors_QD, k, where=where, fold=fold)
+        return self.nearest(vectors_QD, k, where=where, fold=fold, expand=expand)
 
     def more_like(
-        self, item_id: str, k: int = 5, *, where: Where | None = None, fold: bool = True
+        self, item_id: str, k: int = 5, *, where: Where | None = None, fold: bool = True, expand: int = 0
     ) -> list[Hit]:
         """Find the k items nearest to one of the gallery, itself left out.
 
@@ -119,13 +126,19 @@ class VisualSearch:
             ValueError: no such item, k < 1, or a condition that no item can meet.
         """
         own = self.position(item_id)
-        return self._nearest(self.gallery.vectors_ND[[own]], k, where, fold, own)[0]
+        return self._find(self.gallery.vectors_ND[[own]], k, where, fold, expand, own)[0]
 
     def nearest(
-        self, vectors_QD: NDArray[np.float32], k: int, *, where: Where | None = None, fold: bool = True
+        self,
+        vectors_QD: NDArray[np.float32],
+        k: int,
+        *,
+        where: Where | None = None,
+        fold: bool = True,
+        expand: int = 0,
     ) -> list[list[Hit]]:
         """Find the k nearest items of each vector."""
-        return self._nearest(vectors_QD, k, where, fold, None)
+        return self._find(vectors_QD, k, where, fold, expand)
 
     def prepare(self, picture: Picture) -> NDArray[np.uint8]:
         """Decode a picture as in training: uint8 [3, S, S]. A PIL image stays as it is."""
@@ -167,43 +180,26 @@ class VisualSearch:
             )
         return self._positions[item_id]
 
-    def _nearest(
-        self, vectors_QD: NDArray[np.float32], k: int, where: Where | None, fold: bool, own: int | None
-    ) -> list[list[Hit]]:
-        if k < 1:
-            raise ValueError(f"k is {k}: ask for 1 hit or more")
-        keys_M = self.gallery.keys_N[self.filters.rows(where)] if where else None
-        found = self.index.search(vectors_QD, k + (own is not None) + SPARE * fold, keys_M)
-        first = zip(vectors_QD, found.ids, found.distances, strict=True)
-        return [self._enough(vector, ids, far, k, keys_M, fold, own) for vector, ids, far in first]
-
-    def _enough(
+    def _find(
         self,
-        vector_D: NDArray[np.float32],
-        ids: NDArray[np.int64],
-        distances: NDArray[np.float32],
+        vectors_QD: NDArray[np.float32],
         k: int,
-        keys_M: NDArray[np.int64] | None,
+        where: Where | None,
         fold: bool,
-        own: int | None,
-    ) -> list[Hit]:
-        """Make hits of one query's neighbours; look farther where folding leaves fewer than k."""
-        most = len(self.gallery) if keys_M is None else len(keys_M)
-        while True:
-            distance_of = dict(zip(self.gallery.rows(ids).tolist(), distances.tolist(), strict=True))
-            distance_of.pop(own, None)
-            groups = self._folding.groups(distance_of) if fold else [[position] for position in distance_of]
-            if len(groups) >= k or len(ids) >= most:
-                return [self._hit(rank, group, distance_of) for rank, group in enumerate(groups[:k], 1)]
-            (ids,), (distances,) = self.index.search(vector_D[None], 2 * len(ids), keys_M)
+        expand: int,
+        own: int | None = None,
+    ) -> list[list[Hit]]:
+        keys_M = self.gallery.keys_N[self.filters.rows(where)] if where else None
+        found = self._ranking.find(vectors_QD, Ask(k, keys_M, own, fold, expand))
+        return [[self._hit(rank, one) for rank, one in enumerate(answer, 1)] for answer in found]
 
-    def _hit(self, rank: int, group: Sequence[int], distance_of: Mapping[int, float]) -> Hit:
-        distance, items = distance_of[group[0]], self.gallery.items
+    def _hit(self, rank: int, found: Found) -> Hit:
+        items, means = self.gallery.items, self.calibration
         return Hit.of(
-            items[group[0]],
+            items[found.position],
             rank=rank,
-            distance=distance,
-            similarity=None if self.calibration is None else self.calibration.similarity(distance),
-            position=group[0],
-            folded=tuple(items[position].id for position in group[1:]),
+            distance=found.distance,
+            similarity=None if means is None else means.similarity(found.distance),
+            position=found.position,
+            folded=tuple(items[row].id for row in found.folded),
         )

@@ -22,6 +22,7 @@ LAYERS = [
     {"encoder"},
     {"callbacks", "gallery", "evaluation", "check", "resume", "summary"},
     {"folding", "hits", "calibrating"},
+    {"ranking"},
     {"visual_search"},
     {"assembly", "device"},
     {"training", "indexing", "searching"},

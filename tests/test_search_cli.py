@@ -197,6 +197,7 @@ REFUSED = {
     ],
     "where: no column 'colour'": ["index=files", "image=shop/hat/3.jpg", "where={colour: red}"],
     "fold=maybe: give true or false": ["index=files", "image=shop/hat/3.jpg", "fold=maybe"],
+    "expand=-1: give a whole number": ["index=files", "image=shop/hat/3.jpg", "expand=-1"],
     "format=xml: choose one of table, json": ["index=files", "image=shop/hat/3.jpg", "format=xml"],
     "sheet=a.jpg: give a file that ends in .png": ["index=files", "image=shop/hat/3.jpg", "sheet=a.jpg"],
     "the contact sheet cannot be written": [

@@ -165,6 +165,19 @@ def test_conditions(wardrobe):
         ids(where={"prise": 1}, k=1)
 
 
+def test_an_expanded_query_orders_by_the_company_it_keeps():
+    search = VisualSearch(greys(100, 130, 140, 62, 150), MeanColour())
+    picture = Image.new("RGB", (9, 9), (95,) * 3)
+    plain = search.search(picture, k=5)
+    assert [hit.id for hit in plain] == ["g100", "g62", "g130", "g140", "g150"]
+    wide = search.search(picture, k=5, expand=3)  # 95, 100, 62 and 130: nearly 97
+    assert [hit.id for hit in wide] == ["g100", "g130", "g62", "g140", "g150"]
+    assert {hit.id: hit.distance for hit in plain} == {hit.id: hit.distance for hit in wide}
+    assert search.search(picture, k=1, expand=99)[0].id == "g100"
+    with pytest.raises(ValueError, match="expand is -1"):
+        search.search(picture, expand=-1)
+
+
 def test_what_distances_mean_comes_with_the_encoder_or_the_index():
     record = {"middle": 50.0, "slope": 0.1, "threshold": 30.0, "alarms": 0.05, "caught": 0.9}
     record |= {"queries": 99, "made_from": "greys"}
