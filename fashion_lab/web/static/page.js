@@ -56,7 +56,8 @@ let dragged = null;
 document.addEventListener("dragstart", (event) => { dragged = event.target; });
 
 window.addEventListener("popstate", (event) => {
-  const kept = byHistory.get(event.state?.visit);
+  if (!event.state) return; // a link inside the page
+  const kept = byHistory.get(event.state.visit);
   if (kept) show(kept);
   else load(new Request(location.href));
 });
