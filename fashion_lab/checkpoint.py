@@ -17,16 +17,11 @@ from torch import Tensor
 from fashion_lab.contracts.backbone import Backbone
 from fashion_lab.digest import digest, file_sha256
 from fashion_lab.folders import flush_folder
+from fashion_lab.run_files import FOLDER, CheckpointError, find
 
 FORMAT = 1
 RECORD = "fashion_lab"
 DIGEST = "digest"
-FOLDER = "checkpoints"
-BEST, LAST = "best.ckpt", "last.ckpt"
-
-
-class CheckpointError(ValueError):
-    """A checkpoint that is missing, damaged or does not fit: what differs and what to do next."""
 
 
 class Record(TypedDict):
@@ -39,28 +34,6 @@ class Record(TypedDict):
     parent: dict[str, Any] | None
     start: dict[str, float]
     overrides: list[str]
-
-
-def find(given: str | Path) -> Path:
-    """Find the file that `ckpt=` means: a checkpoint, or the best (else the last) one of a run folder."""
-    text = str(given)
-    if "://" in text:
-        raise CheckpointError(
-            f"{text!r} is an address; only files and run folders are read: download it first"
-        )
-    path = Path(given)
-    if path.is_file():
-        return path
-    if not path.exists():
-        raise CheckpointError(
-            f"{text!r} does not exist; give a run folder (outputs/<stage>/<time>) or a .ckpt file"
-        )
-    for name in (BEST, LAST):
-        if (path / FOLDER / name).is_file():
-            return path / FOLDER / name
-    raise CheckpointError(
-        f"{text!r} holds no {FOLDER}/{BEST} or {FOLDER}/{LAST}; give the folder of a trained run"
-    )
 
 
 def write(path: Path, checkpoint: dict[str, Any]) -> None:

@@ -1,11 +1,13 @@
-"""Sha256 over content: of nested values and tensors, and of files."""
+"""Sha256 over content: of nested values and tensors, and of files. Without tensors it needs no torch."""
 
 import hashlib
+import sys
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeGuard
 
-import torch
-from torch import Tensor
+if TYPE_CHECKING:
+    from torch import Tensor
 
 
 def digest(value: object) -> str:
@@ -16,10 +18,10 @@ def digest(value: object) -> str:
 
 
 def _feed(sha: "hashlib._Hash", value: object) -> None:
-    if isinstance(value, Tensor):
+    if _is_tensor(value):
         plain = value.detach().cpu().contiguous()
         sha.update(f"tensor {plain.dtype} {tuple(plain.shape)}\n".encode())
-        sha.update(plain.reshape(-1).view(torch.uint8).numpy().data)
+        sha.update(plain.reshape(-1).view(sys.modules["torch"].uint8).numpy().data)
     elif isinstance(value, Mapping):
         sha.update(f"mapping {len(value)}\n".encode())
         for key, item in value.items():
@@ -35,6 +37,12 @@ def _feed(sha: "hashlib._Hash", value: object) -> None:
         _feed(sha, sorted(map(repr, value)))  # their order changes from process to process
     else:
         sha.update(f"{type(value).__name__} {value!r}\n".encode())
+
+
+def _is_tensor(value: object) -> "TypeGuard[Tensor]":
+    """Where nobody has imported torch yet, nothing is a tensor."""
+    torch = sys.modules.get("torch")
+    return torch is not None and isinstance(value, torch.Tensor)
 
 
 def file_sha256(path: Path) -> str:

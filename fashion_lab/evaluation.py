@@ -5,7 +5,7 @@ from torch import nn
 
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.encoder import embed
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.metrics.retrieval import retrieval_metrics
 
 

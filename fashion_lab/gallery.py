@@ -152,7 +152,7 @@ class Gallery:
             np.lib.format.write_array_header_1_0(file, header)
             for position in range(len(self)):  # one by one: a memory map may be larger than memory
                 file.write(self.pictures[position].tobytes())
-        packages = ("numpy", "pillow", "torch")
+        packages = ("numpy", "pillow")
         return {
             "count": len(self),
             "dim": self.vectors_ND.shape[1],

@@ -11,11 +11,11 @@ def index(cfg: DictConfig) -> None:
     """Embed a catalog with a trained encoder and write the index folder."""
     if cfg.ckpt is None:
         raise ValueError("ckpt= is missing: give a run folder (outputs/<stage>/<time>) or a .ckpt file")
-    from fashion_lab.encoder import load_encoder
+    from fashion_lab import encoders
     from fashion_lab.indexing import default_folder, make_gallery, positions_of
 
     trusted = list(cfg.trusted)
-    encoder = load_encoder(cfg.ckpt, trusted=trusted)
+    encoder = encoders.load(cfg.ckpt, runtime=cfg.runtime, trusted=trusted)
     catalog = build(cfg.data, trusted=trusted)
     positions = positions_of(catalog, str(cfg.split))
     gallery = make_gallery(

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.progress import track
 
 from fashion_lab.contracts.catalog import Catalog, Ints
+from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.pixels import Pixels
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.gallery import Gallery, Item, Source
-from fashion_lab.visual_search import Encoder
 
 log = logging.getLogger(__name__)
 

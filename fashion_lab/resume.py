@@ -10,9 +10,10 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, CheckpointError, plain_config, read, sweep
+from fashion_lab.checkpoint import RECORD, plain_config, read, sweep
 from fashion_lab.config import ConfigError
 from fashion_lab.results import RESULT
+from fashion_lab.run_files import BEST, FOLDER, LAST, CheckpointError
 
 log = logging.getLogger(__name__)
 

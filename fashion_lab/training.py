@@ -14,7 +14,7 @@ from fashion_lab.assembly import Parts, assemble
 from fashion_lab.callbacks.checkpoint_io import AtomicCheckpointIO
 from fashion_lab.callbacks.dashboard import Dashboard
 from fashion_lab.callbacks.run import SeedSteps, StopOnSignal, WriteRecord
-from fashion_lab.checkpoint import BEST, FOLDER, LAST, RECORD, find, read
+from fashion_lab.checkpoint import RECORD, read
 from fashion_lab.config import ConfigError, build
 from fashion_lab.device import effective_precision, settle
 from fashion_lab.evaluation import gallery_metrics
@@ -23,6 +23,7 @@ from fashion_lab.modules.classifier import ClassifierModule
 from fashion_lab.modules.siamese import SiameseModule
 from fashion_lab.results import surroundings, write_result
 from fashion_lab.resume import held, last_checkpoint, resumed_config
+from fashion_lab.run_files import BEST, FOLDER, LAST, find
 from fashion_lab.summary import closing_block, opening_block
 
 console = Console()

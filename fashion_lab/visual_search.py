@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from fashion_lab import encoders
 from fashion_lab.calibration import Calibration
 from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
@@ -63,27 +64,27 @@ class VisualSearch:
         ckpt: str | Path | None = None,
         *,
         index: Index | None = None,
+        runtime: str = encoders.AUTO,
         trusted: Sequence[str] = (),
     ) -> Self:
-        """Open an index folder, with the encoder of the run that it names.
+        """Open an index folder, with the encoder of the run or bundle that it names.
 
         Args:
             folder: what `python -m fashion_lab.index` wrote.
-            ckpt: where that run or checkpoint is now, if it has moved.
+            ckpt: where that run or checkpoint is now, if it has moved; or its bundle.
             index: an empty engine; exact where None.
+            runtime: `torch`, `onnx` or `auto`, as for `encoders.load`.
             trusted: packages outside this project whose classes the run's config may name.
 
         Raises:
             ValueError: no index, a damaged one, no such run, or another encoder.
         """
-        from fashion_lab.encoder import load_encoder  # takes seconds: only when a model is wanted
-
         gallery = Gallery.load(folder)
         run = Path(gallery.source.run if ckpt is None else ckpt)
         if not run.exists():
             where = f"the run {run} that made the index {folder}" if ckpt is None else f"ckpt={run}"
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
-        return cls(gallery, load_encoder(run, trusted=trusted), index)
+        return cls(gallery, encoders.load(run, runtime=runtime, trusted=trusted), index)
 
     def search(
         self, picture: Picture, k: int = 5, *, where: Where | None = None, fold: bool = True, expand: int = 0

@@ -21,3 +21,14 @@ def _own_cache(tmp_path_factory):
         del os.environ["FASHION_LAB_CACHE"]
     else:
         os.environ["FASHION_LAB_CACHE"] = before
+
+
+@pytest.fixture(scope="session")
+def toy_home(tmp_path_factory):
+    """Runs of both stages that nobody trained, and their bundles: `<stage>` and `<stage>-bundle`."""
+    from toy_runs import bundle_of, save_runs
+
+    home = tmp_path_factory.mktemp("toy-home")
+    for run in save_runs(home):
+        bundle_of(run, home / f"{run.name}-bundle")
+    return home

@@ -9,9 +9,9 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fashion_lab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VERBS = {"train", "index", "search", "report", "bench"}
+VERBS = {"train", "index", "search", "report", "bench", "export"}
 LAYERS = [
-    {"contracts", "pictures", "folders", "digest", "problems", "calibration"},
+    {"contracts", "pictures", "folders", "digest", "problems", "calibration", "extras", "run_files"},
     {"filters"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "index_folder", "cards"},
     {"networks", "sheet", "figures"},
@@ -19,7 +19,7 @@ LAYERS = [
     {"modules"},
     {"schema", "targets", "jobs", "commandline", "config", "results", "studies"},
     {"checkpoint"},
-    {"encoder"},
+    {"encoders", "bundles"},
     {"callbacks", "gallery", "evaluation", "check", "resume", "summary"},
     {"folding", "hits", "calibrating"},
     {"ranking"},

@@ -9,7 +9,8 @@ from toys import ToyCatalog, toy_backbone
 
 from fashion_lab.catalogs.folder import FolderCatalog
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.encoder import EMBED_BATCH, embed
+from fashion_lab.encoders.batches import EMBED_BATCH
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.evaluation import gallery_metrics
 from fashion_lab.gallery import Gallery
 from fashion_lab.indexing import AT_ONCE, make_gallery, positions_of

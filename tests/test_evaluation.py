@@ -3,7 +3,7 @@ import pytest
 import torch
 from toys import ToyCatalog, toy_backbone
 
-from fashion_lab.encoder import embed
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.evaluation import gallery_metrics
 from fashion_lab.networks import SiameseEncoder
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from runs import TINY, composed
 
+from fashion_lab import encoders
 from fashion_lab.checkpoint import find, read
 from fashion_lab.config import ConfigError, build
-from fashion_lab.encoder import load_encoder
 from fashion_lab.training import Training
 
 CODE = """
@@ -60,13 +60,29 @@ CODE = """
 
 
     class ToyIndex(Index):
-        def build(self, vectors_ND):
-            self.vectors = vectors_ND
+        name, exact = "toy", True
 
-        def search(self, queries_QD, k):
-            distances = np.linalg.norm(queries_QD[:, None] - self.vectors[None], axis=2)
+        def build(self, vectors_ND, ids_N=None):
+            ids = range(len(vectors_ND)) if ids_N is None else ids_N.tolist()
+            self.vectors = dict(zip(ids, vectors_ND, strict=True))
+
+        def add(self, vectors_MD, ids_M):
+            self.vectors |= dict(zip(ids_M.tolist(), vectors_MD, strict=True))
+
+        def remove(self, ids_M):
+            for number in ids_M.tolist():
+                del self.vectors[number]
+
+        def search(self, queries_QD, k, where_M=None):
+            wanted = self.vectors if where_M is None else where_M.tolist()
+            ids = np.array(sorted(set(self.vectors) & set(wanted)))
+            vectors = np.stack([self.vectors[number] for number in ids])
+            distances = np.linalg.norm(queries_QD[:, None] - vectors[None], axis=2)
             order = np.argsort(distances, axis=1, kind="stable")[:, :k]
-            return Neighbours(order, np.take_along_axis(distances, order, axis=1).astype(np.float32))
+            return Neighbours(ids[order], np.take_along_axis(distances, order, axis=1).astype(np.float32))
+
+        def __len__(self):
+            return len(self.vectors)
 """
 YAMLS = {
     "backbone": "_target_: toy_parts.ToyBackbone\nchannels: 6\n",
@@ -106,9 +122,9 @@ def test_toys_train_both_stages(toys, tmp_path):
     two = run(tmp_path / "two", *words, "stage=siamese", f"ckpt={one}", "loss=toy")
     assert json.loads((two / "result.json").read_text())["catalog"] == "toy"
     assert read(find(two))["fashion_lab"]["config"]["backbone"]["channels"] == 6
-    assert load_encoder(two, trusted=["toy_parts"]).dim == 6
+    assert encoders.load(two, trusted=["toy_parts"]).dim == 6
     with pytest.raises(ConfigError, match="toy_parts"):
-        load_encoder(two)
+        encoders.load(two)
 
 
 def test_a_toy_index_searches(toys):

@@ -17,7 +17,8 @@ from fashion_lab.benchmarks.recipes import recipe
 from fashion_lab.benchmarks.rows import Part, Row
 from fashion_lab.benchmarks.timing import in_turns
 from fashion_lab.config import build
-from fashion_lab.encoder import EMBED_BATCH, LoadedEncoder, at_rest
+from fashion_lab.encoders.batches import EMBED_BATCH
+from fashion_lab.encoders.torch_encoder import TorchEncoder, at_rest
 from fashion_lab.indexing import ALL, make_gallery, positions_of
 from fashion_lab.pictures import PixelSpec
 
@@ -53,7 +54,7 @@ class Embedding(Part):
         catalog = jpegs(cfg, self.pictures)
         spec = PixelSpec(size=cfg.pixels.size, fit=cfg.pixels.fit)
         network = build(cfg.encoder).eval()
-        encoder = LoadedEncoder(
+        encoder = TorchEncoder(
             at_rest(deepcopy(network)), spec, catalog.classes, fingerprint=FRESH, run=FRESH
         )
         with empty_cache() as name:
@@ -76,12 +77,12 @@ class Embedding(Part):
             yield Row(what=what, ours=rates[way], unit="pictures/s", theirs=rates[best], than=than)
 
 
-def _from_files(catalog: Jpegs, encoder: LoadedEncoder) -> None:
+def _from_files(catalog: Jpegs, encoder: TorchEncoder) -> None:
     with empty_cache() as cache:
         _index(catalog, encoder, Path(cache))
 
 
-def _index(catalog: Jpegs, encoder: LoadedEncoder, cache: Path) -> None:
+def _index(catalog: Jpegs, encoder: TorchEncoder, cache: Path) -> None:
     make_gallery(catalog, positions_of(catalog, ALL), encoder, run=FRESH, split=ALL, cache=cache)
 
 

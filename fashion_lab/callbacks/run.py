@@ -9,7 +9,8 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.utilities.types import STEP_OUTPUT
 
-from fashion_lab.checkpoint import FOLDER, LAST, RECORD, Record
+from fashion_lab.checkpoint import RECORD, Record
+from fashion_lab.run_files import FOLDER, LAST
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 

@@ -16,7 +16,7 @@ from fashion_lab.callbacks import boards
 from fashion_lab.callbacks.queries import find_queries
 from fashion_lab.contracts.catalog import Catalog, Ints
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.encoder import embed
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.figures import confusion_figure, pick_per_class, prediction_sheet, query_sheet
 from fashion_lab.modules.base import StageModule
 from fashion_lab.modules.classifier import ClassifierModule

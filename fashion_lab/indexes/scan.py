@@ -45,27 +45,37 @@ class Scan:
         self.rows_MG = np.concatenate([np.empty((0, self.group), dtype=np.int64), *rows])
 
     def candidates(
-        self, queries_QD: NDArray[np.float32], k: int
+        self, queries_QD: NDArray[np.float32], k: int, allowed_N: NDArray[np.bool_] | None = None
     ) -> Iterator[tuple[slice, NDArray[np.int64]]]:
         """List every row that can be among the k <= N nearest, for some queries at a time.
+
+        Args:
+            queries_QD: finite.
+            k: no more than there are rows, or rows that are allowed.
+            allowed_N: the rows to find among; all where None.
 
         Yields:
             Which queries, and the pairs [P] as numbers query * N + row, ascending, the first query being 0.
         """
         many = max(1, min(QUERIES_AT_ONCE, PAIRS_SCANNED // self.size))
         few = max(1, PAIRS_LISTED // self.size)
+        barred_N = None if allowed_N is None else np.where(allowed_N, np.float32(0), np.float32(np.inf))
         for start in range(0, len(queries_QD), many):
             some_QD = queries_QD[start : start + many]
-            scores_QM, limits_Q = self.scores(some_QD, k)
+            scores_QM, limits_Q = self.scores(some_QD, k, barred_N)
             for first in range(0, len(some_QD), few):
                 here = slice(first, min(first + few, len(some_QD)))
                 pairs_P = self._pairs(scores_QM[here], limits_Q[here])
+                if allowed_N is not None:
+                    pairs_P = pairs_P[allowed_N[pairs_P % self.size]]
                 yield slice(start + here.start, start + here.stop), pairs_P
 
     def scores(
-        self, queries_QD: NDArray[np.float32], k: int
+        self, queries_QD: NDArray[np.float32], k: int, barred_N: NDArray[np.float32] | None = None
     ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
         """Score the groups [Q, M], and say up to which score [Q] one can hold a row of the k nearest.
+
+        `barred_N` is infinite for rows that must not be found, else 0.
 
         With u = HALF_ULP, a row's score is off its true ||x - y||^2 - ||x||^2 by under (3D + 8)u(||x||^2 +
         ||y||^2): (D + 1)u for the product and Du for the squares (N. Higham, Accuracy and Stability of
@@ -75,23 +85,29 @@ class Scan:
         centred_QD = queries_QD - self.mean_D
         factors_QE = np.ones((len(queries_QD), len(self.mean_D) + 1), dtype=np.float32)
         np.multiply(centred_QD, -2, out=factors_QE[:, :-1])
-        scores_QM = self._lowest(factors_QE)
+        scores_QM = self._lowest(factors_QE, barred_N)
         squares_Q = np.einsum("qd,qd->q", centred_QD, centred_QD)
         slack = (6 * len(self.mean_D) + 48) * HALF_ULP
         return scores_QM, upper_bounds(scores_QM, k) + slack * (squares_Q + self.largest_square)
 
-    def _lowest(self, factors_QE: NDArray[np.float32]) -> NDArray[np.float32]:
+    def _lowest(
+        self, factors_QE: NDArray[np.float32], barred_N: NDArray[np.float32] | None
+    ) -> NDArray[np.float32]:
         """Give the lowest score of each group [Q, M]."""
         if self.group == 1:
-            return factors_QE @ self.blocks[0]
+            only_QM = factors_QE @ self.blocks[0]
+            return only_QM if barred_N is None else only_QM + barred_N
         count = len(factors_QE)
         scores_QM = np.empty((count, len(self.rows_MG)), dtype=np.float32)
         buffer = np.empty(count * ROWS_OF_BLOCK, dtype=np.float32)
         stop = 0
-        for block_EB in self.blocks:
+        for number, block_EB in enumerate(self.blocks):
             start, stop = stop, stop + block_EB.shape[1] // self.group
             scores_QB = buffer[: count * block_EB.shape[1]].reshape(count, -1)
             np.matmul(factors_QE, block_EB, out=scores_QB)
+            if barred_N is not None:
+                barred_B = barred_N[number * ROWS_OF_BLOCK :][: block_EB.shape[1]]
+                scores_QB[:, : len(barred_B)] += barred_B
             scores_QB.reshape(count, self.group, -1).min(axis=1, out=scores_QM[:, start:stop])
         return scores_QM
 

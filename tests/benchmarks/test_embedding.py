@@ -10,7 +10,7 @@ from fashion_lab.benchmarks.embedding import Embedding, loop
 from fashion_lab.benchmarks.jpegs import Jpegs
 from fashion_lab.catalogs.folder import FolderCatalog
 from fashion_lab.config import build, compose
-from fashion_lab.encoder import embed
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.pictures import PixelSpec
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fashion_lab.indexes import exact, scan
+from fashion_lab.indexes import exact, measure, scan
 from fashion_lab.indexes.scan import upper_bounds
 
 DRAW = np.random.default_rng(0)
@@ -79,7 +79,7 @@ def test_nearest_rows_side_by_side(block):
 @pytest.mark.parametrize("amount", [1, 700, 5000])
 def test_chunks_change_nothing(block, monkeypatch, name, amount):
     monkeypatch.setattr(scan, name, amount)
-    monkeypatch.setattr(exact, "PAIRS_MEASURED", 3)
+    monkeypatch.setattr(measure, "PAIRS_MEASURED", 3)
     check(draw(600, 8), draw(33, 8), 7)
 
 

@@ -2,10 +2,14 @@ import numpy as np
 import pytest
 import torch
 from toy_checkpoints import BACKBONE, CLASSES, ENCODER, backbone, content
+from toy_runs import save_runs
 
+from fashion_lab import encoders
 from fashion_lab.checkpoint import RECORD, CheckpointError, write
 from fashion_lab.config import ConfigError
-from fashion_lab.encoder import EMBED_BATCH, embed, load_encoder
+from fashion_lab.encoders.batches import EMBED_BATCH
+from fashion_lab.encoders.runs import read_run
+from fashion_lab.encoders.torch_encoder import embed
 from fashion_lab.networks import MobileNetLikeClassifier, SiameseEncoder, normalise
 from fashion_lab.pictures import PixelSpec
 
@@ -18,7 +22,7 @@ def pixels():
 def loaded(tmp_path, *args, **options):
     path = tmp_path / "a.ckpt"
     write(path, content(*args, **options))
-    return load_encoder(path)
+    return encoders.load(path)
 
 
 def test_encoder_of_a_classifier_is_its_pooled_backbone(tmp_path, pixels):
@@ -82,7 +86,7 @@ def test_fingerprint_is_of_weights_and_preprocessing(tmp_path):
 
 def test_fingerprint_follows_the_decode(tmp_path, monkeypatch):
     first = loaded(tmp_path).fingerprint
-    monkeypatch.setattr("fashion_lab.encoder.DECODE_VERSION", 99)
+    monkeypatch.setattr("fashion_lab.encoders.blueprint.DECODE_VERSION", 99)
     assert loaded(tmp_path).fingerprint != first
 
 
@@ -139,9 +143,84 @@ def test_code_of_ones_own_needs_trust_from_outside(tmp_path, monkeypatch):
     config = {"backbone": BACKBONE | {"_target_": "toy_package.Mine"}, "trusted": ["toy_package"]}
     with pytest.raises(ConfigError, match=r"trusted=\[toy_package\]"):
         loaded(tmp_path, config=config)
-    encoder = load_encoder(tmp_path / "a.ckpt", trusted=["toy_package"])
+    encoder = encoders.load(tmp_path / "a.ckpt", trusted=["toy_package"])
     assert type(encoder.network.backbone).__name__ == "Mine"
 
 
 def test_the_record_is_what_a_training_writes():
     assert set(content()[RECORD]) >= {"format", "stage", "config", "classes"}
+
+
+def test_a_classifier_says_what_it_sees(tmp_path, pixels):
+    encoder = loaded(tmp_path)
+    torch.manual_seed(0)
+    classifier = MobileNetLikeClassifier(len(CLASSES), backbone()).eval()
+    expected = classifier(normalise(torch.from_numpy(pixels))).softmax(1)
+    assert encoder.has_head
+    assert encoder.calibration is None
+    np.testing.assert_allclose(encoder.classify(pixels), expected.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_a_head_changes_no_fingerprint(tmp_path):
+    classifier, siamese = save_runs(tmp_path)
+    fingerprints = {read_run(siamese, head=head).fingerprint for head in ("auto", None, classifier)}
+    assert len(fingerprints) == 1
+
+
+def test_stage_two_classifies_with_the_run_that_it_started_from(tmp_path, pixels):
+    classifier, siamese = save_runs(tmp_path)
+    run = read_run(siamese)
+    assert run.head.source["path"] == str(classifier / "checkpoints/best.ckpt")
+    expected = encoders.load(classifier).classify(pixels)
+    np.testing.assert_allclose(run.encoder().classify(pixels), expected, rtol=1e-6, atol=1e-7)
+    np.testing.assert_allclose(
+        read_run(siamese, head=classifier).encoder().classify(pixels), expected, rtol=1e-6, atol=1e-7
+    )
+
+
+def test_a_parent_that_is_gone_or_another_one_is_no_head(tmp_path):
+    classifier, siamese = save_runs(tmp_path)
+    path = classifier / "checkpoints/best.ckpt"
+    assert read_run(siamese, head=None).why_no_head == "head=null"
+    write(path, content(seed=7))
+    run = read_run(siamese)
+    assert run.head is None
+    assert "is not the classifier any more" in run.why_no_head
+    path.unlink()
+    assert "is not there any more" in read_run(siamese).why_no_head
+    assert not encoders.load(siamese).has_head
+    write(path, content("siamese", seed=3))
+    assert "not started from a classifier" in read_run(path).why_no_head
+
+
+def test_a_parent_is_only_read_where_it_can_be_a_checkpoint(tmp_path):
+    """A record may come from elsewhere: /dev/zero has no end, and somebody's private file is no .ckpt."""
+    for path in ("/dev/zero", str(tmp_path), __file__):
+        parent = {"path": path, "sha256": "0" * 64, "stage": "classifier", "config": {}}
+        write(tmp_path / "b.ckpt", content("siamese", parent=parent))
+        assert "is not there any more" in read_run(tmp_path / "b.ckpt").why_no_head
+
+
+def test_a_head_that_does_not_fit_is_refused(tmp_path):
+    _, siamese = save_runs(tmp_path)
+    other = tmp_path / "other.ckpt"
+    for said, made in (
+        ("stage siamese, needed classifier", content("siamese")),
+        (r"classes \('a', .*needed \('dress'", content(classes=["a", "b", "c"])),
+        ("pixels .*crop.*squash", content(config={"pixels": {"size": 16, "fit": "crop"}})),
+        ("no plain classifier: backbone", content(config={"backbone": BACKBONE | {"width": 2.0}})),
+    ):
+        write(other, made)
+        with pytest.raises(CheckpointError, match=said):
+            read_run(siamese, head=other)
+    with pytest.raises(CheckpointError, match="does not exist"):
+        read_run(siamese, head=tmp_path / "nowhere")
+
+
+def test_a_classifier_with_a_head_of_ones_own_still_embeds(tmp_path):
+    made = content()
+    made["state_dict"]["network.head.3.weight"] = torch.zeros(3, 3)
+    write(tmp_path / "a.ckpt", made)
+    run = read_run(tmp_path / "a.ckpt")
+    assert run.head is None
+    assert "more than a linear layer" in run.why_no_head

@@ -1,0 +1,43 @@
+"""What an encoder is built from, be it a run's or a bundle's: config nodes, and how it takes pictures."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from torch import Tensor
+
+from fashion_lab.config import build
+from fashion_lab.digest import digest
+from fashion_lab.networks import SiameseEncoder
+from fashion_lab.pictures import DECODE_VERSION, PixelSpec
+
+
+@dataclass(frozen=True, kw_only=True)
+class Blueprint:
+    """An encoder without its weights.
+
+    Attributes:
+        stage: of its run: `classifier` or `siamese`.
+        backbone: config node of the backbone.
+        encoder: config node of the whole encoder (stage 2), or None: the backbone with average pooling.
+        pixels: how a picture becomes pixels.
+        classes: what the run was trained on.
+    """
+
+    stage: str
+    backbone: Mapping[str, Any]
+    encoder: Mapping[str, Any] | None
+    pixels: PixelSpec
+    classes: tuple[str, ...]
+
+    def built(self, trusted: Sequence[str]) -> SiameseEncoder:
+        """Build the encoder. Raises ConfigError for a target outside the allow-list and `trusted`."""
+        if self.stage != "siamese":
+            return SiameseEncoder(build(self.backbone, trusted=trusted))
+        network: SiameseEncoder = build(self.encoder, trusted=trusted)
+        return network
+
+    def fingerprint(self, weights: Mapping[str, Tensor]) -> str:
+        """Sha256 over weights and preprocessing; a head of its own changes no embedding and is not in it."""
+        options = [self.stage, self.backbone, self.encoder, self.pixels.size, self.pixels.fit, DECODE_VERSION]
+        return digest([dict(weights), options])
