@@ -7,6 +7,7 @@ from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from fashion_lab import extras
 from fashion_lab.config import build, launch
 
 TERMINATED = 128 + signal.SIGTERM
@@ -17,15 +18,9 @@ def serve(cfg: DictConfig) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     if cfg.index is None:
         raise ValueError("index= is missing: give the folder that python -m fashion_lab.index wrote")
-    try:
-        from fashion_lab.web import server
-        from fashion_lab.web.settings import Batch, Settings, Upload
-    except ModuleNotFoundError as error:
-        if (error.name or "").startswith("fashion_lab"):
-            raise
-        raise ValueError(
-            f"the page needs the extra web ({error.name} is missing): pip install 'fashion_lab[web]'"
-        ) from error
+    extras.require(extras.MODULES["web"], "python -m fashion_lab.serve", "web")
+    from fashion_lab.web import server
+    from fashion_lab.web.settings import Batch, Settings, Upload
 
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
     settings = Settings(

@@ -11,10 +11,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 from colours import SIZE, MeanColour, greys
+from fashion_lab.galleries import Item
 from PIL import Image
 from starlette.testclient import TestClient
 
-from fashion_lab.galleries import Item
 from fashion_lab.pictures import open_picture
 from fashion_lab.visual_search import VisualSearch
 from fashion_lab.web import server
@@ -91,7 +91,7 @@ def client(search, **options) -> TestClient:
 def served(watched: Live, **options):
     """A real server on loopback in a thread: its address."""
     with server.bound("127.0.0.1", 0, public=False) as listener:
-        address = "http://127.0.0.1:%d" % listener.getsockname()[1]
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
         running = server.prepared(watched, settings(**options), listener)
         thread = threading.Thread(target=running.run, kwargs={"sockets": [listener]}, daemon=True)
         thread.start()

@@ -64,6 +64,10 @@ def watched(
     """
 
     def load(before: VisualSearch | None) -> VisualSearch:
+        if before is not None:  # its encoder takes seconds to load, and usually still does
+            gallery = galleries.Gallery.load(folder)
+            if gallery.source.fingerprint == before.encoder.fingerprint:
+                return VisualSearch(gallery, before.encoder, engine())
         return VisualSearch.load(folder, ckpt, index=engine(), runtime=runtime, trusted=trusted)
 
     return Live(load, lambda: galleries.state(folder), every)
@@ -112,7 +116,7 @@ def _warn(live: Live, address: str) -> None:
     source, count = live.current.finder.gallery.source, len(live.current)
     print(
         f"{address} is open to every machine that reaches this one. There is no login and no encryption: "
-        f"whoever comes may search, and see the pictures of all {count:,} items of {source.catalog} with ids, "
-        "classes and other columns. Where that is not meant for everybody, put a proxy with both before it.",
+        f"whoever comes may search, and see the pictures of all {count:,} items of {source.catalog} with "
+        "ids, classes and other columns. Where that is not meant for all, put a proxy with both before it.",
         file=sys.stderr,
     )

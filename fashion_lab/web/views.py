@@ -133,9 +133,7 @@ def class_chips(snapshot: Snapshot, choice: Choice, subject: Subject | None) -> 
     chips = [Chip(value="", label="All", chosen=not choice.show)]
     if subject is not None and subject.class_name in snapshot.classes and len(snapshot.classes) > 1:
         value = f"{NOT}{subject.class_name}"
-        chips.append(
-            Chip(value=value, label=f"Anything but {subject.class_name}", chosen=choice.show == value)
-        )
+        chips.append(Chip(value=value, label=f"All but {subject.class_name}", chosen=choice.show == value))
     for name, positions in snapshot.classes.items():
         chosen = choice.show == f"{IS}{name}"
         chips.append(Chip(value=f"{IS}{name}", label=name, count=len(positions), chosen=chosen))

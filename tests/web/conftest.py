@@ -36,7 +36,7 @@ def browser():
     path = named or next(filter(None, map(shutil.which, BROWSERS)), None)
     if path is None:
         pytest.skip(
-            "no browser: install chromium (Debian: apt-get install chromium), or name one by FASHION_LAB_BROWSER"
+            "no browser: install chromium (Debian: apt-get install chromium) or set FASHION_LAB_BROWSER"
         )
     playwright = pytest.importorskip("playwright.sync_api", reason="the browser is driven by playwright")
     with playwright.sync_playwright() as driver:

@@ -81,8 +81,8 @@ def give(page, event, data=RED, kind="image/png"):
             const held = new DataTransfer();
             held.items.add(new File([bytes], "q", { type: kind }));
             const options = { bubbles: true, cancelable: true, dataTransfer: held, clipboardData: held };
-            const made = event === "paste" ? new ClipboardEvent(event, options) : new DragEvent(event, options);
-            document.body.dispatchEvent(made);
+            const kinds = { paste: ClipboardEvent, drop: DragEvent, dragover: DragEvent };
+            document.body.dispatchEvent(new kinds[event](event, options));
         }""",
         [event, base64.b64encode(data).decode(), kind],
     )
@@ -234,6 +234,12 @@ def test_a_phone_needs_no_sideways_scrolling(open_page, path):
         assert not page.get_by_text("Drop or paste").is_visible()
 
 
+OUTLINE = """(() => {
+    const focused = document.activeElement;
+    return getComputedStyle(focused.closest(".button") || focused).outlineStyle;
+})()"""
+
+
 def test_by_keyboard_alone(open_page):
     page = open_page()
 
@@ -243,10 +249,7 @@ def test_by_keyboard_alone(open_page):
     def tab_to(text):
         for _ in range(40):
             page.keyboard.press("Tab")
-            outline = page.evaluate(
-                "getComputedStyle(document.activeElement.closest('.button') || document.activeElement).outlineStyle"
-            )
-            assert outline != "none", focus()
+            assert page.evaluate(OUTLINE) != "none", focus()
             if text in focus():
                 return
         raise AssertionError(f"{text} is never reached")

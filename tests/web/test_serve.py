@@ -114,7 +114,8 @@ def test_w11_signals_end_it_at_once_also_with_clients_that_hang(home, number, co
         host, port = serving.address.removeprefix("http://").split(":")
         with socket.create_connection((host, int(port))) as hanging:
             hanging.sendall(
-                b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Type: multipart/form-data; boundary=b\r\nContent-Length: 100\r\n\r\n--b"
+                b"POST /api/search HTTP/1.1\r\nHost: localhost\r\nContent-Length: 100\r\n"
+                b"Content-Type: multipart/form-data; boundary=b\r\n\r\n--b"
             )
             httpx.get(f"{serving.address}/healthz")
             start = time.monotonic()
@@ -130,7 +131,8 @@ def test_w11_a_signal_while_it_loads(home, number, code):
     script = (
         "import runpy, sys, time; from fashion_lab.visual_search import VisualSearch\n"
         "VisualSearch.load = lambda *_, **__: (print('loading', flush=True), time.sleep(60))\n"
-        "sys.argv = ['serve', 'index=index', 'port=0']; runpy.run_module('fashion_lab.serve', run_name='__main__')"
+        "sys.argv = ['serve', 'index=index', 'port=0']\n"
+        "runpy.run_module('fashion_lab.serve', run_name='__main__')"
     )
     process = subprocess.Popen(
         [sys.executable, "-c", script], cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
@@ -205,7 +207,7 @@ def test_w11_without_the_extra(home):
         [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, env=environment(home)
     )
     assert done.returncode == 1
-    assert "the page needs the extra web (uvicorn is missing): pip install 'fashion_lab[web]'" in done.stderr
+    assert "serve needs uvicorn of the extra web: pip install 'fashion_lab[web]'" in done.stderr
 
 
 def test_help_is_light():

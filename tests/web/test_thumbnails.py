@@ -39,9 +39,9 @@ def test_sizes_and_caching(client):
 @pytest.mark.parametrize(
     "name",
     [
-        "../conf/serve.yaml", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd", "//etc/passwd",
-        "-1", "0", "99999999999999999999", "red", "red/", "red/9.png", "RED/0.PNG", "red/0.png%00", "red/0.png/..",
-        "%00", "x" * 5000, "{item_id}", "..", ".", "%ff%fe",
+        "../conf/serve.yaml", "..%2f..%2fetc%2fpasswd", "%2e%2e/%2e%2e/etc/passwd", "/etc/passwd",
+        "//etc/passwd", "-1", "0", "99999999999999999999", "red", "red/", "red/9.png", "RED/0.PNG",
+        "red/0.png%00", "red/0.png/..", "%00", "x" * 5000, "{item_id}", "..", ".", "%ff%fe",
     ],
 )  # fmt: skip
 def test_w4_only_ids_of_the_index_are_found(client, items, name):
@@ -117,8 +117,8 @@ def same_size_and_time(path: Path) -> None:
 
 
 CHANGES = [
-    gone, another_picture, secret, link_to_a_secret, link_to_another_picture, a_folder, a_pipe, a_device, unreadable,
-    same_size_and_time,
+    gone, another_picture, secret, link_to_a_secret, link_to_another_picture, a_folder, a_pipe, a_device,
+    unreadable, same_size_and_time,
 ]  # fmt: skip
 
 

@@ -140,10 +140,10 @@ def test_w2_parts_without_end_headers_without_end_and_no_boundary(client):
 
 
 NAMES = [
-    "../../x", "/etc/passwd", "..\\..\\x", "a\x00b", "x" * 5000, "<script>alert(1)</script>", "", ".", "..", "con", "nul.jpg",
-    "a/b/c.jpg", "~/x", "$(id)", "`id`", "%2e%2e%2f", "a;b", "a|b", "-rf", "\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe",
-    "größe.jpg", "\N{PILE OF POO}.png", "a\r\nX-Evil: 1", "\"quoted\"", "'", "{{7*7}}", "${7*7}", "file:///etc/passwd",
-    "http://127.0.0.1/", "C:\\x.jpg",
+    "../../x", "/etc/passwd", "..\\..\\x", "a\x00b", "x" * 5000, "<script>alert(1)</script>", "", ".", "..",
+    "con", "nul.jpg", "a/b/c.jpg", "~/x", "$(id)", "`id`", "%2e%2e%2f", "a;b", "a|b", "-rf", "größe.jpg",
+    "\N{RIGHT-TO-LEFT OVERRIDE}gpj.exe", "\N{PILE OF POO}.png", "a\r\nX-Evil: 1", "\"quoted\"", "'",
+    "{{7*7}}", "${7*7}", "file:///etc/passwd", "http://127.0.0.1/", "C:\\x.jpg",
 ]  # fmt: skip
 
 
@@ -290,15 +290,16 @@ def test_d3_a_turned_picture_is_upright(client):
     """D3: all eight orientations of EXIF give one vector."""
     plain = Image.new("RGB", (40, 60), (200, 20, 20))
     plain.paste((20, 20, 200), (0, 0, 20, 30))
+    turn = Image.Transpose
     turns = {
-        1: None, 2: Image.Transpose.FLIP_LEFT_RIGHT, 3: Image.Transpose.ROTATE_180, 4: Image.Transpose.FLIP_TOP_BOTTOM,
-        5: Image.Transpose.TRANSPOSE, 6: Image.Transpose.ROTATE_90, 7: Image.Transpose.TRANSVERSE, 8: Image.Transpose.ROTATE_270,
+        1: None, 2: turn.FLIP_LEFT_RIGHT, 3: turn.ROTATE_180, 4: turn.FLIP_TOP_BOTTOM,
+        5: turn.TRANSPOSE, 6: turn.ROTATE_90, 7: turn.TRANSVERSE, 8: turn.ROTATE_270,
     }  # fmt: skip
     seen = set()
-    for orientation, turn in turns.items():
+    for orientation, turned in turns.items():
         exif, file = Image.Exif(), io.BytesIO()
         exif[0x0112] = orientation
-        (plain if turn is None else plain.transpose(turn)).save(file, "PNG", exif=exif)
+        (plain if turned is None else plain.transpose(turned)).save(file, "PNG", exif=exif)
         seen.add(tuple(ask(client, file.getvalue()).json()["embedding"]))
         page = client.post("/", files={"picture": file.getvalue()}).text
         assert page.count("data:image/jpeg") == 1
