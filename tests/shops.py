@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import hashlib
 import io
+import os
 import threading
 import time
 from pathlib import Path
@@ -118,6 +119,11 @@ def found(response: httpx.Response) -> list[str]:
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
+
+
+def environment(home: Path) -> dict[str, str]:
+    """Variables of a process that works in `home`."""
+    return {**os.environ, "OMP_NUM_THREADS": "1", "FASHION_LAB_CACHE": str(home / "cache")}
 
 
 __all__ = ["SIZE", "MeanColour"]

@@ -39,7 +39,8 @@ ASKED: dict[str, Any] = {
         '{"class": {"not": "dress"}}, {"price": {"min": 10, "max": 50}}; in a form, as JSON',
     },
     "fold": {"type": "boolean", "default": True, "description": "fold near-duplicates into one hit"},
-    "classes": {"type": "boolean", "default": True, "description": "ask the classifier as well"},
+    "expand": {"type": "integer", "default": 0, "description": "5: ask again with the mean of the 5 nearest"},
+    "classes": {"type": "boolean", "default": False, "description": "ask the classifier as well"},
 }
 
 
@@ -83,7 +84,7 @@ def routes(desk: Desk, intake: Intake) -> APIRouter:
         async with intake.read(request) as sent:
             if sent.picture is None:
                 raise Refusal(400, "there is no picture: send one as the field `picture` of a form")
-            classify = wishes.switch("classes", sent.fields.get("classes", True))
+            classify = wishes.switch("classes", sent.fields.get("classes", False))
             snapshot, query, embedded = await desk.embed(sent.picture, classify=classify)
         return EmbedRecord(
             embedding=embedded.vector_D.tolist(),

@@ -33,13 +33,19 @@ class Wish:
         k: hits.
         where: conditions as `VisualSearch.search` takes them, or None.
         fold: whether near-duplicates are folded into one hit.
+        expand: nearest items that the query is averaged with before it asks again.
         classes: whether the classifier is asked as well.
     """
 
     k: int
     where: Mapping[str, Any] | None = None
     fold: bool = True
-    classes: bool = True
+    expand: int = 0
+    classes: bool = False
+
+    def options(self) -> dict[str, Any]:
+        """Say it as `VisualSearch` is asked."""
+        return {"where": self.where, "fold": self.fold, "expand": self.expand}
 
 
 @dataclass(frozen=True)
@@ -139,7 +145,7 @@ def _check(wish: Wish, snapshot: Snapshot) -> None:
 def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -> Answer:
     _check(wish, snapshot)
     finder = snapshot.finder
-    (hits,) = finder.nearest(embedded.vector_D[None], wish.k, where=wish.where, fold=wish.fold)
+    (hits,) = finder.nearest(embedded.vector_D[None], wish.k, **wish.options())
     return Answer(
         snapshot=snapshot,
         hits=hits,
@@ -154,6 +160,6 @@ def _more_like(snapshot: Snapshot, position: int, wish: Wish, classes: Classes |
     _check(wish, snapshot)
     finder = snapshot.finder
     item_id = finder.gallery.items[position].id
-    hits = finder.more_like(item_id, wish.k, where=wish.where, fold=wish.fold)
+    hits = finder.more_like(item_id, wish.k, **wish.options())
     stale = [is_stale(hit) for hit in hits]
     return Answer(snapshot=snapshot, hits=hits, stale=stale, classes=classes, position=position)

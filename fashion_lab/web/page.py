@@ -23,6 +23,7 @@ from fashion_lab.web.uploads import Intake, Sent
 from fashion_lab.web.views import Choice, Subject
 
 SHOWN = 480  # longer side of the visitor's own picture on the page
+MAX_PAGE = 10**6
 
 
 def is_for_people(request: Request) -> bool:
@@ -138,17 +139,14 @@ class Pages:
 
     def _choice(self, fields: Mapping[str, Any]) -> Choice:
         """Read what the visitor has chosen; where a name comes twice, the last counts: a button."""
-        page = str(fields.get("page", "0"))
-        if not (page.isascii() and page.isdigit() and len(page) < 7):
-            raise Refusal(400, f"page={clip(page)}: give a whole number")
         show = str(fields.get("show", ""))
         if show and not show.startswith((views.IS, views.NOT)):
             raise Refusal(400, f"show={clip(show)}: give {views.IS}<class> or {views.NOT}<class>")
         return Choice(
-            k=wishes.count(fields.get("k") or self._default_k, self._desk.settings.max_k),
+            k=wishes.count("k", fields.get("k") or self._default_k, 1, self._desk.settings.max_k),
             show=show,
             fold=wishes.switch("fold", fields.get("fold") or True),
-            page=int(page),
+            page=wishes.count("page", fields.get("page", 0), 0, MAX_PAGE),
         )
 
 

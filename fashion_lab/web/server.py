@@ -33,10 +33,11 @@ def bound(host: str, port: object, *, public: bool) -> Iterator[socket.socket]:
             "or keep host=127.0.0.1"
         )
     try:
-        family, kind, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     except (OSError, UnicodeError) as error:
         raise ValueError(f"host={host} is no address of this machine: {error}") from error
-    with socket.socket(family, kind) as taken:
+    # without its protocol, asyncio does not see that it is TCP, leaves out TCP_NODELAY: answers take 40 ms
+    with socket.socket(family, kind, protocol) as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind(address)

@@ -41,7 +41,7 @@ class Choice:
             where = {"class": self.show.removeprefix(IS)}
         elif self.show.startswith(NOT):
             where = {"class": {"not": self.show.removeprefix(NOT)}}
-        return Wish(k=self.k, where=where, fold=self.fold)
+        return Wish(k=self.k, where=where, fold=self.fold, classes=True)
 
     def fields(self, default_k: int) -> dict[str, str]:
         """Give what differs from the start, as a form or an address says it."""

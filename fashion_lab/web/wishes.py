@@ -9,25 +9,27 @@ from fashion_lab.web.refusals import Refusal, clip
 from fashion_lab.web.settings import Settings
 
 MAX_WHERE = 10_000  # letters of a filter; assumption
+MAX_EXPAND = 50  # hits that a query may be averaged with; assumption
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 
 def wish(fields: Mapping[str, Any], settings: Settings, *, k: int = 5) -> Wish:
-    """Read k, where, fold and classes. Raises Refusal 400 for what they cannot be."""
+    """Read k, where, fold, expand and classes. Raises Refusal 400 for what they cannot be."""
     return Wish(
-        k=count(fields.get("k", k), settings.max_k),
+        k=count("k", fields.get("k", k), 1, settings.max_k),
         where=where(fields.get("where")),
         fold=switch("fold", fields.get("fold", True)),
-        classes=switch("classes", fields.get("classes", True)),
+        expand=count("expand", fields.get("expand", 0), 0, MAX_EXPAND),
+        classes=switch("classes", fields.get("classes", False)),
     )
 
 
-def count(value: object, most: int) -> int:
-    """Read how many hits are wanted."""
+def count(name: str, value: object, least: int, most: int) -> int:
+    """Read a whole number."""
     text = str(value)
     good = not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) < 10
-    if not good or not 1 <= int(text) <= most:
-        raise Refusal(400, f"k={clip(text)}: give a whole number of hits, 1 to {most}")
+    if not good or not least <= int(text) <= most:
+        raise Refusal(400, f"{name}={clip(text)}: give a whole number, {least} to {most}")
     return int(text)
 
 

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import subprocess
+import sys
 
 import pytest
 import shops
@@ -43,3 +45,41 @@ def browser():
         found = driver.chromium.launch(executable_path=path, args=list(QUIET))
         yield found
         found.close()
+
+
+BACKBONE = {"_target_": "fashion_lab.backbones.mobilenet.MobileNetBackbone"}
+
+
+def save_run(folder):
+    """What a training leaves, as far as the server reads it."""
+    import torch
+
+    from fashion_lab import checkpoint
+    from fashion_lab.config import build
+    from fashion_lab.networks import SiameseEncoder
+
+    torch.manual_seed(0)
+    state = SiameseEncoder(build(BACKBONE)).state_dict()
+    record = {
+        "format": checkpoint.FORMAT,
+        "stage": "classifier",
+        "config": {"backbone": BACKBONE, "pixels": {"size": 32, "fit": "squash"}},
+        "classes": list(shops.CLASSES),
+        "parent": None,
+        "start": {},
+    }
+    content = {"state_dict": {f"network.{name}": value for name, value in state.items()}}
+    checkpoint.write(folder / "checkpoints" / "best.ckpt", {**content, checkpoint.RECORD: record})
+
+
+@pytest.fixture(scope="session")
+def home(tmp_path_factory):
+    """A folder with a run, and an index of a shop that it made."""
+    home = tmp_path_factory.mktemp("home")
+    save_run(home / "run")
+    shops.stock(home / "shop")
+    words = ["index", "ckpt=run", "data=folder", "data.root=shop", "split=all", "out=index"]
+    command = [sys.executable, "-m", f"fashion_lab.{words[0]}", *words[1:]]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, env=shops.environment(home))
+    assert done.returncode == 0, done.stderr
+    return home

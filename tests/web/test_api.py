@@ -11,7 +11,7 @@ RED = {"picture": shops.picture((180, 36, 36), kind="PNG")}
 
 
 def test_a_picture_finds_what_looks_like_it(client):
-    answer = client.post("/api/search", files=RED, data={"k": "2"}).json()
+    answer = client.post("/api/search", files=RED, data={"k": "2", "classes": "yes"}).json()
     first, second = answer["hits"]
     assert (first["rank"], first["id"], first["class"], second["rank"]) == (1, "red/3.png", "red", 2)
     assert first["distance"] == pytest.approx(0, abs=0.5)
@@ -50,7 +50,7 @@ def test_filters_and_how_many(client):
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"k": "0"}, "k=0: give a whole number of hits, 1 to 200"),
+        ({"k": "0"}, "k=0: give a whole number, 1 to 200"),
         ({"k": "-1"}, "k=-1: give"),
         ({"k": "1000000000"}, "k=1000000000: give"),
         ({"k": "five"}, "k=five: give"),
@@ -62,6 +62,7 @@ def test_filters_and_how_many(client):
         ({"where": '{"colour": "red"}'}, "no column 'colour'"),
         ({"where": '{"class": "skirt"}'}, "no item has it"),
         ({"where": '{"class": {"not": {}}}'}, "no condition"),
+        ({"expand": "51"}, "expand=51: give a whole number, 0 to 50"),
         ({"fold": "perhaps"}, "fold=perhaps: give true or false"),
         ({"item": "red/3.png"}, "not both"),
     ],
@@ -91,7 +92,9 @@ def test_the_vector_of_a_picture_is_the_searchs_own(client, search, tmp_path):
     own = search.encode([search.prepare(tmp_path / "q.png")])[0]
     assert np.array_equal(np.float32(answer["embedding"]), own)
     assert answer["encoder"] == search.encoder.fingerprint
-    assert client.post("/api/embed", files=RED, data={"classes": "no"}).json()["classes"] is None
+    assert answer["classes"] is None
+    asked = client.post("/api/embed", files=RED, data={"classes": "yes"}).json()["classes"]
+    assert [one["class"] for one in asked] == ["dark", "light"]
 
 
 def test_an_item_by_its_id_whatever_is_in_it(client, items):

@@ -1,6 +1,5 @@
 """The verb `serve` in a process of its own: fault W11, addresses, signals, a changing index."""
 
-import os
 import re
 import signal
 import socket
@@ -11,57 +10,18 @@ import time
 import httpx
 import pytest
 import shops
-import torch
-
-from fashion_lab import checkpoint
-from fashion_lab.config import build
-from fashion_lab.networks import SiameseEncoder
 
 READY = re.compile(r"^serving (http://\S+)/ \(Ctrl-C ends it\)$")
 
 
-BACKBONE = {"_target_": "fashion_lab.backbones.mobilenet.MobileNetBackbone"}
-
-
-def save_run(folder):
-    """What a training leaves, as far as the server reads it."""
-    torch.manual_seed(0)
-    state = SiameseEncoder(build(BACKBONE)).state_dict()
-    record = {
-        "format": checkpoint.FORMAT,
-        "stage": "classifier",
-        "config": {"backbone": BACKBONE, "pixels": {"size": 32, "fit": "squash"}},
-        "classes": list(shops.CLASSES),
-        "parent": None,
-        "start": {},
-    }
-    content = {"state_dict": {f"network.{name}": value for name, value in state.items()}}
-    checkpoint.write(folder / "checkpoints" / "best.ckpt", {**content, checkpoint.RECORD: record})
-
-
-@pytest.fixture(scope="module")
-def home(tmp_path_factory):
-    """A folder with a run, and an index of a shop that it made."""
-    home = tmp_path_factory.mktemp("home")
-    save_run(home / "run")
-    shops.stock(home / "shop")
-    done = command(home, "index", "ckpt=run", "data=folder", "data.root=shop", "split=all", "out=index")
-    assert done.returncode == 0, done.stderr
-    return home
-
-
 def command(home, verb, *words):
     return subprocess.run(
-        line(verb, *words), cwd=home, capture_output=True, text=True, env=environment(home), timeout=100
+        line(verb, *words), cwd=home, capture_output=True, text=True, env=shops.environment(home), timeout=100
     )
 
 
 def line(verb, *words):
     return [sys.executable, "-m", f"fashion_lab.{verb}", *words]
-
-
-def environment(home):
-    return {**os.environ, "OMP_NUM_THREADS": "1", "FASHION_LAB_CACHE": str(home / "cache")}
 
 
 class Serving:
@@ -70,7 +30,7 @@ class Serving:
     def __init__(self, home, *words):
         self.process = subprocess.Popen(
             line("serve", "index=index", "port=0", *words),
-            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment(home),
+            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=shops.environment(home),
         )  # fmt: skip
         said = self.process.stdout.readline().strip()
         assert READY.match(said), said + self.process.stderr.read()
@@ -204,7 +164,7 @@ def test_w11_without_the_extra(home):
         "runpy.run_module('fashion_lab.serve', run_name='__main__')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, env=environment(home)
+        [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, env=shops.environment(home)
     )
     assert done.returncode == 1
     assert "serve needs uvicorn of the extra web: pip install 'fashion_lab[web]'" in done.stderr
