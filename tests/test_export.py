@@ -15,6 +15,7 @@ from safetensors.numpy import load as load_arrays
 
 from fashion_lab import encoders
 from fashion_lab.bundles.bundle import open_bundle
+from fashion_lab.calibration import Calibration
 from fashion_lab.catalogs.synthetic import SyntheticCatalog
 from fashion_lab.config import CONF
 from fashion_lab.export import export
@@ -58,10 +59,28 @@ def test_it_says_what_it_wrote(capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("head: none (head=null)")
     assert re.fullmatch(r"torch and onnxruntime agree on 16 pictures \(drawn\) to \d(e-\d+)?", lines[1])
-    out = lines[2].removeprefix("bundle: ")
+    assert lines[2].startswith(("distances: a hit at", "no calibration"))
+    out = lines[3].removeprefix("bundle: ")
     assert out.startswith("outputs/bundle/siamese-")
     assert "head" not in open_bundle(out).graph_of
-    assert out in lines[3]
+    assert out in lines[4]
+
+
+def test_it_learns_what_distances_mean_as_python_does(home, monkeypatch):
+    facts = {"slope": 2.0, "middle": 1.0, "threshold": 0.5, "alarms": 0.05, "caught": 0.8, "queries": 30}
+    asked = []
+
+    def learn(encoder, catalog, *, cache):
+        asked.append((encoder.fingerprint, catalog.name, cache))
+        return Calibration(**facts, made_from="validation")
+
+    monkeypatch.setattr("fashion_lab.calibrating.on_validation", learn)
+    exported("ckpt=siamese", "out=meaningful", "cache=there")
+    exported("ckpt=siamese", "out=meaningless", "calibrate=false")
+    encoder = encoders.load("meaningful")
+    assert encoder.calibration == {**facts, "made_from": "validation"}
+    assert asked == [(encoder.fingerprint, "synthetic", Path("there"))]
+    assert encoders.load("meaningless").calibration is None
 
 
 def test_it_takes_pictures_of_the_runs_own_validation_and_its_parents_head():
