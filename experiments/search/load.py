@@ -20,6 +20,7 @@ from clients import Told, crowd, queries, serving
 
 HERE = Path(__file__).parent
 OWN = {"pictures": "", "clients": "50", "seconds": "60", "rounds": "5", "out": str(HERE)}
+ROW = "| {size} | {kind} | {per_second:g} | {p50_ms:g} | {p95_ms:g} |"
 KINDS = {"batched": [], "one by one": ["batch.size=1"]}
 
 
@@ -81,12 +82,10 @@ def batching(server: list[str], requests: list[bytes], clients: int, seconds: fl
             asyncio.run(crowd(port, requests, 2, 2))
         for number in range(2 * rounds):
             order = list(KINDS) if number % 2 else list(KINDS)[::-1]
-            crowd_size = clients if number < rounds else 1
+            size = clients if number < rounds else 1
             for kind in order:
-                told = asyncio.run(crowd(ports[kind], requests, crowd_size, seconds / 2))
-                found.setdefault(f"{crowd_size} clients", {}).setdefault(kind, []).append(
-                    timing(told, seconds / 2)
-                )
+                told = asyncio.run(crowd(ports[kind], requests, size, seconds / 2))
+                found.setdefault(str(size), {}).setdefault(kind, []).append(timing(told, seconds / 2))
     return {size: {kind: medians(all_) for kind, all_ in kinds.items()} for size, kinds in found.items()}
 
 
@@ -121,7 +120,7 @@ def report(result: dict) -> str:
     lines = [
         "# The server under load",
         "",
-        f"{load['clients']} clients for {load['seconds']:g} s, each asking again as soon as it is answered, on "
+        f"{load['clients']} clients for {load['seconds']:g} s, each asking again once it is answered, on "
         f"the server's own machine ({machine['cores']} cores; load average at the end "
         f"{machine['load_average'][0]}):",
         "",
@@ -137,9 +136,7 @@ def report(result: dict) -> str:
     ]
     for size, kinds in result["batching"].items():
         for kind, one in kinds.items():
-            lines.append(
-                f"| {size} | {kind} | {one['per_second']:g} | {one['p50_ms']:g} | {one['p95_ms']:g} |"
-            )
+            lines.append(ROW.format(size=size, kind=kind, **one))
     return "\n".join(lines) + "\n"
 
 

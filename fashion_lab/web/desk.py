@@ -1,13 +1,14 @@
 """Where a query is answered, from one snapshot: decode, embed in company, search."""
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fashion_lab.filters import Where
 from fashion_lab.pictures import PictureError, open_picture
 from fashion_lab.visual_search import Hit
 from fashion_lab.web.batcher import Batcher, Classes, Embedded
@@ -38,7 +39,7 @@ class Wish:
     """
 
     k: int
-    where: Mapping[str, Any] | None = None
+    where: Where | None = None
     fold: bool = True
     expand: int = 0
     classes: bool = False
@@ -118,10 +119,17 @@ class Desk:
 
 def position_of(snapshot: Snapshot, item_id: str) -> int:
     """Find an item. Raises Refusal 404 where there is none: an id is looked up, never used as a path."""
+    if item_id not in snapshot.finder:  # it would look for similar ids: in a large catalog that takes seconds
+        raise Refusal(404, "no such item in this catalog")
+    return snapshot.finder.position(item_id)
+
+
+def check(where: Where | None, snapshot: Snapshot) -> None:
+    """Refuse a condition that no item can meet, before that is one of many meanings of a ValueError."""
     try:
-        return snapshot.finder.position(item_id)
-    except ValueError:
-        raise Refusal(404, "no such item in this catalog") from None
+        snapshot.finder.filters.rows(where or {})
+    except ValueError as error:
+        raise Refusal(400, clip(str(error), 400)) from None
 
 
 def _prepare(snapshot: Snapshot, data: bytes, max_pixels: int) -> Query:
@@ -134,16 +142,8 @@ def _prepare(snapshot: Snapshot, data: bytes, max_pixels: int) -> Query:
     return Query(pixels_CHW, narrow or float(pixels_CHW.std(axis=(1, 2)).max()) < FLAT)
 
 
-def _check(wish: Wish, snapshot: Snapshot) -> None:
-    """Say which condition no item can meet, before that is one of many things that a ValueError may mean."""
-    try:
-        snapshot.finder.filters.rows(wish.where or {})
-    except ValueError as error:
-        raise Refusal(400, clip(str(error), 400)) from None
-
-
 def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -> Answer:
-    _check(wish, snapshot)
+    check(wish.where, snapshot)
     finder = snapshot.finder
     (hits,) = finder.nearest(embedded.vector_D[None], wish.k, **wish.options())
     return Answer(
@@ -157,7 +157,7 @@ def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -
 
 
 def _more_like(snapshot: Snapshot, position: int, wish: Wish, classes: Classes | None) -> Answer:
-    _check(wish, snapshot)
+    check(wish.where, snapshot)
     finder = snapshot.finder
     item_id = finder.gallery.items[position].id
     hits = finder.more_like(item_id, wish.k, **wish.options())

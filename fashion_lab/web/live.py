@@ -9,9 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-import numpy as np
-from numpy.typing import NDArray
-
+from fashion_lab.filters import Where
 from fashion_lab.visual_search import VisualSearch
 from fashion_lab.web.pool import Pool
 
@@ -36,18 +34,17 @@ class Snapshot:
         return len(self.finder.gallery)
 
     @cached_property
-    def classes(self) -> Mapping[str, NDArray[np.int64]]:
-        """Class name to the positions of its items, the largest class first."""
-        found: dict[str, list[int]] = {}
-        for position, item in enumerate(self.finder.gallery.items):
-            if item.class_name is not None:
-                found.setdefault(item.class_name, []).append(position)
-        ordered = sorted(found.items(), key=lambda one: (-len(one[1]), one[0]))
-        return {name: np.array(positions) for name, positions in ordered}
+    def classes(self) -> Mapping[str, int]:
+        """Count the items of each class, the largest class first."""
+        counts = self.finder.filters.values("class")
+        return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
-    def sample(self, count: int, page: int = 0, class_name: str | None = None) -> Sequence[int]:
-        """Choose positions spread over the catalog, or one class: others on each page, none twice on one."""
-        among = None if class_name is None else self.classes.get(class_name, ())
+    def sample(self, count: int, page: int = 0, where: Where | None = None) -> Sequence[int]:
+        """Choose positions spread over the catalog: others on each page, none twice on one.
+
+        Raises ValueError for a condition that no item can meet.
+        """
+        among = self.finder.filters.rows(where) if where else None
         total = len(self) if among is None else len(among)
         stride, first = _coprime(round(total * GOLDEN), total), page * count
         picks = [(first + step) * stride % total for step in range(min(count, total))]

@@ -14,12 +14,14 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import ClientDisconnect, Request
 
-from fashion_lab.web.refusals import Busy, Refusal
+from fashion_lab.web.refusals import Busy, Refusal, clip
 from fashion_lab.web.settings import MEGA, Upload
 
 FILES, FIELDS = 2, 16  # parts of a form; the page has two ways to choose a file, one of them stays empty
 DRAINED = 5  # times the limit that is read on and dropped; assumption
 CLOSE = {"Connection": "close"}
+MAX_TEXT = 10_000  # letters of a field, bytes of JSON; assumption
+KEPT = ("seen", "shown")  # fields in which the page sends back a picture that it was sent
 FORM, JSON = "multipart/form-data", "application/json"
 
 
@@ -142,11 +144,18 @@ async def _form(body: _Body, limit: int) -> Sent:
     if len(pictures) > 1:
         raise Refusal(400, "two pictures at once: send one")
     fields = {name: value for name, value in form.multi_items() if isinstance(value, str)}
+    for name, value in fields.items():
+        if len(value) > MAX_TEXT and name not in KEPT:
+            raise Refusal(400, f"{clip(name)} has {len(value):,} letters; {MAX_TEXT:,} are read")
     return Sent(pictures[0] if pictures else None, fields)
 
 
 async def _object(body: _Body) -> Sent:
-    text = b"".join([chunk async for chunk in body.chunks()])
+    text = b""
+    async for chunk in body.chunks():
+        text += chunk
+        if len(text) > MAX_TEXT:
+            raise Refusal(413, f"JSON of more than {MAX_TEXT:,} bytes is not read")
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from urllib.parse import urlencode
 
 from fashion_lab.galleries import Item
 from fashion_lab.visual_search import Hit
 from fashion_lab.web.batcher import Classes
-from fashion_lab.web.desk import Answer, Wish
+from fashion_lab.web.desk import Answer, Wish, check
 from fashion_lab.web.live import Snapshot
 from fashion_lab.web.records import picture_address
 from fashion_lab.web.thumbnails import is_stale
@@ -15,6 +16,7 @@ from fashion_lab.web.thumbnails import is_stale
 IS, NOT = "is:", "not:"  # how the page writes a filter by class
 COUNTS = (12, 24, 48)  # how many hits can be chosen
 CHIPS = 12  # classes that are shown at once; more are a click away
+MOST = 200  # classes in all: more, and nobody finds theirs; the API filters by any
 BARS = 5  # classes that the classifier finds likeliest
 
 
@@ -100,10 +102,11 @@ class Subject:
 
 
 def browse(snapshot: Snapshot, choice: Choice, count: int) -> list[Card]:
-    """Show a sample of the catalog, or of one class."""
-    class_name = choice.show.removeprefix(IS) if choice.show.startswith(IS) else None
+    """Show a sample of the catalog, or of a part. Raises Refusal for a class that is not there."""
+    where = choice.wish().where
+    check(where, snapshot)
     items = snapshot.finder.gallery.items
-    chosen = [items[position] for position in snapshot.sample(count, choice.page, class_name)]
+    chosen = [items[position] for position in snapshot.sample(count, choice.page, where)]
     return [card(item, {}, stale=is_stale(item)) for item in chosen]
 
 
@@ -134,9 +137,9 @@ def class_chips(snapshot: Snapshot, choice: Choice, subject: Subject | None) -> 
     if subject is not None and subject.class_name in snapshot.classes and len(snapshot.classes) > 1:
         value = f"{NOT}{subject.class_name}"
         chips.append(Chip(value=value, label=f"All but {subject.class_name}", chosen=choice.show == value))
-    for name, positions in snapshot.classes.items():
+    for name, count in islice(snapshot.classes.items(), MOST):
         chosen = choice.show == f"{IS}{name}"
-        chips.append(Chip(value=f"{IS}{name}", label=name, count=len(positions), chosen=chosen))
+        chips.append(Chip(value=f"{IS}{name}", label=name, count=count, chosen=chosen))
     return chips
 
 

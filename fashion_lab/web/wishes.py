@@ -8,7 +8,6 @@ from fashion_lab.web.desk import Wish
 from fashion_lab.web.refusals import Refusal, clip
 from fashion_lab.web.settings import Settings
 
-MAX_WHERE = 10_000  # letters of a filter; assumption
 MAX_EXPAND = 50  # hits that a query may be averaged with; assumption
 SWITCH = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
@@ -47,8 +46,6 @@ def where(value: object) -> Mapping[str, Any] | None:
     if value is None or value == "":
         return None
     if isinstance(value, str):
-        if len(value) > MAX_WHERE:
-            raise Refusal(400, f"where= has {len(value):,} letters; {MAX_WHERE:,} are read")
         try:
             value = json.loads(value)
         except (ValueError, RecursionError):

@@ -58,7 +58,8 @@ def test_filters_and_how_many(client):
         ({"where": "{"}, "is no JSON"),
         ({"where": "[1]"}, "no JSON object"),
         ({"where": "[" * 9000}, "is no JSON"),
-        ({"where": "x" * 20000}, "20,000 letters"),
+        ({"where": "x" * 20000}, "where has 20,000 letters; 10,000 are read"),
+        ({"made up": "x" * 20000}, "made up has 20,000 letters"),
         ({"where": '{"colour": "red"}'}, "no column 'colour'"),
         ({"where": '{"class": "skirt"}'}, "no item has it"),
         ({"where": '{"class": {"not": {}}}'}, "no condition"),
@@ -84,6 +85,23 @@ def test_neither_picture_nor_item(client):
     assert client.post("/api/search", content=b"x").status_code == 415
     assert client.post("/api/search", json={"item": "no such"}).status_code == 404
     assert client.post("/api/embed", json={}).status_code == 400
+
+
+def test_an_id_that_is_not_there_is_not_compared_with_all_that_are(client, monkeypatch):
+    """In a catalog of a million that would take a minute a request."""
+    import difflib
+
+    monkeypatch.setattr(difflib, "get_close_matches", None)
+    for response in (
+        client.post("/api/search", json={"item": "red/33.png"}),
+        client.get("/api/items/red/33.png"),
+        client.get("/?item=red/33.png"),
+    ):
+        assert response.status_code == 404
+
+
+def test_json_has_an_end(client):
+    assert client.post("/api/search", json={"item": "x" * 20_000}).status_code == 413
 
 
 def test_the_vector_of_a_picture_is_the_searchs_own(client, search, tmp_path):

@@ -119,11 +119,11 @@ def test_a_sample_walks_through_the_whole_catalog(search):
     assert sorted(snapshot.sample(99)) == list(range(12))
 
 
-def test_a_sample_of_one_class(search):
-    snapshot = Snapshot(search)
-    names = [
-        snapshot.finder.gallery.items[position].class_name for position in snapshot.sample(3, 0, "green")
-    ]
-    assert names == ["green"] * 3
-    assert snapshot.sample(3, 0, "skirt") == []
-    assert list(snapshot.classes) == ["blue", "green", "red"]
+def test_a_sample_of_some_classes(search):
+    snapshot, items = Snapshot(search), search.gallery.items
+    some = snapshot.sample(3, 0, {"class": "green"})
+    assert [items[position].class_name for position in some] == ["green"] * 3
+    others = snapshot.sample(99, 0, {"class": {"not": "green"}})
+    assert {items[position].class_name for position in others} == {"red", "blue"}
+    assert len(others) == 8
+    assert snapshot.classes == {"blue": 4, "green": 4, "red": 4}
