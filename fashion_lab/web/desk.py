@@ -19,11 +19,10 @@ from fashion_lab.web.settings import Settings
 from fashion_lab.web.thumbnails import is_stale
 
 FORMATS = ("JPEG", "PNG", "WEBP")
-NARROW, FLAT = (
-    8,
-    4.0,
-)  # pixels of the shorter side; standard deviation of 0 .. 255: below, there is nothing to see.
-# The flattest of the pictures of clothing-dataset-small has 12
+NARROW = 8  # pixels of the shorter side, below which there is little to see; assumption
+FLAT = (
+    4.0  # standard deviation of 0 .. 255, likewise: the flattest of clothing-dataset-small's pictures has 12
+)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,22 +143,18 @@ def _prepare(snapshot: Snapshot, data: bytes, max_pixels: int) -> Query:
 
 def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -> Answer:
     check(wish.where, snapshot)
-    finder = snapshot.finder
-    (hits,) = finder.nearest(embedded.vector_D[None], wish.k, **wish.options())
-    return Answer(
-        snapshot=snapshot,
-        hits=hits,
-        stale=[is_stale(hit) for hit in hits],
-        strange=finder.is_strange(hits),
-        classes=embedded.classes,
-        low_information=query.low_information,
-    )
+    (hits,) = snapshot.finder.nearest(embedded.vector_D[None], wish.k, **wish.options())
+    flat = query.low_information
+    return _answer(snapshot, hits, classes=embedded.classes, low_information=flat)
 
 
 def _more_like(snapshot: Snapshot, position: int, wish: Wish, classes: Classes | None) -> Answer:
     check(wish.where, snapshot)
-    finder = snapshot.finder
-    item_id = finder.gallery.items[position].id
-    hits = finder.more_like(item_id, wish.k, **wish.options())
-    stale = [is_stale(hit) for hit in hits]
-    return Answer(snapshot=snapshot, hits=hits, stale=stale, classes=classes, position=position)
+    item = snapshot.finder.gallery.items[position]
+    hits = snapshot.finder.more_like(item.id, wish.k, **wish.options())
+    return _answer(snapshot, hits, classes=classes, position=position)
+
+
+def _answer(snapshot: Snapshot, hits: Sequence[Hit], **more: Any) -> Answer:
+    stale, strange = [is_stale(hit) for hit in hits], snapshot.finder.is_strange(hits)
+    return Answer(snapshot=snapshot, hits=hits, stale=stale, strange=strange, **more)

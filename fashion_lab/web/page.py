@@ -95,9 +95,7 @@ class Pages:
         if data is None:
             raise Refusal(400, "there is no picture: choose one, drop it on the page or paste it")
         answer, query = await self._desk.by_picture(data, choice.wish())
-        if shown is None:
-            shown = await self._desk.decoding.run(small, io.BytesIO(data), SHOWN)
-        kept = {"seen": _encoded(_png(query)), "shown": _encoded(shown)}
+        kept = await self._desk.decoding.run(_kept, query, data, shown)
         subject = Subject(picture=f"data:image/jpeg;base64,{kept['shown']}", kept=kept)
         return self._found(choice, answer, subject)
 
@@ -151,7 +149,7 @@ class Pages:
 
 
 def _decoded(text: object) -> bytes | None:
-    """Undo `_encoded`; None where it is not what this page wrote."""
+    """Undo `_encoded`; None where there is nothing. Raises Refusal for what this page did not write."""
     try:
         return base64.b64decode(str(text), validate=True) if text else None
     except binascii.Error:
@@ -162,8 +160,11 @@ def _encoded(data: bytes) -> str:
     return base64.b64encode(data).decode("ascii")
 
 
-def _png(query: Query) -> bytes:
-    """Keep exactly what the encoder saw."""
-    file = io.BytesIO()
-    Image.fromarray(query.pixels_CHW.transpose(1, 2, 0)).save(file, "PNG")
-    return file.getvalue()
+def _kept(query: Query, data: bytes, shown: bytes | None) -> dict[str, str]:
+    """Make the hidden fields of a picture: exactly what the encoder saw of it, and something to look at."""
+    seen = io.BytesIO()
+    Image.fromarray(query.pixels_CHW.transpose(1, 2, 0)).save(seen, "PNG")
+    return {
+        "seen": _encoded(seen.getvalue()),
+        "shown": _encoded(small(io.BytesIO(data), SHOWN) if shown is None else shown),
+    }

@@ -91,7 +91,6 @@ class Subject:
     kept: Mapping[str, str]
     item: Item | None = None
     classes: Classes = ()
-    stale: bool = False
 
     @property
     def class_name(self) -> str | None:

@@ -25,11 +25,12 @@ def line(verb, *words):
 
 
 class Serving:
-    """A running server."""
+    """A running server; `before` is run in its process first."""
 
-    def __init__(self, home, *words):
+    def __init__(self, home, *words, before=""):
+        script = f"import runpy, sys; {before}\nrunpy.run_module('fashion_lab.serve', run_name='__main__')"
         self.process = subprocess.Popen(
-            line("serve", "index=index", "port=0", *words),
+            [sys.executable, "-c", script, "index=index", "port=0", *words],
             cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=shops.environment(home),
         )  # fmt: skip
         said = self.process.stdout.readline().strip()
@@ -203,3 +204,20 @@ def test_w10_nothing_is_left_after_a_kill(home, tmp_path):
         serving.process.kill()
         serving.process.wait()
         assert shops.listing(home) == before
+
+
+def test_a_bundle_is_served_without_torch(toy_home, tmp_path):
+    bundle, data = (
+        f"ckpt={toy_home / 'siamese-bundle'}",
+        ("data=synthetic", "data.products=21", "data.views=2"),
+    )
+    done = command(tmp_path, "index", bundle, *data, "data.size=64", "out=index")
+    assert done.returncode == 0, done.stderr
+    absent = ("torch", "torchvision", "pytorch_lightning", "tensorboard", "matplotlib", "scipy", "onnx")
+    with Serving(tmp_path, bundle, before=f"sys.modules.update(dict.fromkeys({absent}))") as serving:
+        files, wanted = {"picture": shops.picture()}, {"classes": "yes"}
+        answer = httpx.post(f"{serving.address}/api/search", files=files, data=wanted).json()
+        assert len(answer["hits"]) == 5
+        assert len(answer["classes"]) == 3
+        hit = httpx.get(f"{serving.address}{answer['hits'][0]['picture']}")
+        assert hit.headers["content-type"] == "image/jpeg"
