@@ -6,7 +6,7 @@
 
 import ipaddress
 import logging
-import secrets
+import random
 import time
 from collections.abc import Mapping
 from urllib.parse import urlsplit
@@ -45,7 +45,7 @@ class Guard:
             return await self._app(scope, receive, send)
         if scope["type"] != "http":
             return None  # no WebSockets here: the server closes what nobody accepts
-        scope.setdefault("state", {})["id"] = secrets.token_hex(6)
+        scope.setdefault("state", {})["id"] = f"{random.getrandbits(48):012x}"
         answer = _Answer(send, scope["state"]["id"])
         start = time.perf_counter()
         try:
