@@ -5,11 +5,11 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import shops
+import storefront
 
 from fashion_lab.calibration import Calibration
 
-RED = {"picture": shops.picture(shops.colour("red", 180), kind="PNG")}
+RED = {"picture": storefront.picture(storefront.colour("red", 180), kind="PNG")}
 
 
 def text_of(response, status=200):
@@ -40,7 +40,7 @@ def test_it_starts_on_a_sample_of_the_catalog(client):
 
 
 def test_another_sample(search):
-    with shops.client(search, sample=5) as client:
+    with storefront.client(search, sample=5) as client:
         first = text_of(client.get("/"))
         second = text_of(client.get("/", params=fields(first, "again")))
         assert len(shown(first)) == len(shown(second)) == 5
@@ -57,11 +57,11 @@ def test_a_class_of_the_catalog(client):
 def test_an_empty_catalog_says_so(items):
     import dataclasses
 
-    gallery = shops.gallery(items)
+    gallery = storefront.gallery(items)
     none = dataclasses.replace(
         gallery, items=(), vectors_ND=gallery.vectors_ND[:0], pictures=gallery.pictures[:0]
     )
-    with shops.client(shops.VisualSearch(none, shops.MeanColour())) as client:
+    with storefront.client(storefront.VisualSearch(none, storefront.MeanColour())) as client:
         assert "No picture here" in text_of(client.get("/"))
         assert "Looks like this" in text_of(client.post("/", files=RED))
         assert client.post("/api/search", files=RED).json()["hits"] == []
@@ -105,19 +105,19 @@ def test_a_button_beats_the_hidden_field_before_it(client):
 
 
 def test_what_the_classifier_says(client):
-    page = text_of(client.post("/", files={"picture": shops.picture((255, 255, 255))}))
+    page = text_of(client.post("/", files={"picture": storefront.picture((255, 255, 255))}))
     bars = re.findall(r"<label for=\"bar-\d\">(\w+)</label>.*?value=\"([\d.]+)\"", page, re.S)
     assert [name for name, _ in bars] == ["light", "dark"]
     assert float(bars[0][1]) > 0.99
     assert "The classifier sees" in text_of(client.get("/?item=red/3.png"))
 
 
-class NoHead(shops.MeanColour):
+class NoHead(storefront.MeanColour):
     has_head = False
 
 
 def test_no_bars_without_a_head(items):
-    with shops.client(shops.finder(items, NoHead())) as client:
+    with storefront.client(storefront.finder(items, NoHead())) as client:
         assert "The classifier sees" not in text_of(client.post("/", files=RED))
         assert client.post("/api/search", files=RED, data={"classes": "yes"}).json()["classes"] is None
 
@@ -127,15 +127,15 @@ def calibrated(items):
     meaning = Calibration(
         middle=50, slope=0.1, threshold=60, alarms=0.05, caught=0.5, queries=100, made_from="validation"
     )
-    return shops.finder(items, calibration=meaning.record())
+    return storefront.finder(items, calibration=meaning.record())
 
 
 def test_similarity_and_nothing_like_it(calibrated):
-    with shops.client(calibrated) as client:
+    with storefront.client(calibrated) as client:
         page = text_of(client.post("/", files=RED))
         assert re.search(r"<b>99%</b>", page)
         assert "Looks like this" in page
-        strange = {"picture": shops.picture((255, 255, 255))}
+        strange = {"picture": storefront.picture((255, 255, 255))}
         assert "Nothing like it here" in text_of(client.post("/", files=strange))
         assert client.post("/api/search", files=strange).json()["nothing_like_it"] is True
         record = client.post("/api/search", files=RED).json()
@@ -147,7 +147,7 @@ def test_near_duplicates_are_counted_and_can_be_seen(items):
     import dataclasses
 
     items = [dataclasses.replace(item, product=f"garment {n // 2}") for n, item in enumerate(items)]
-    with shops.client(shops.finder(items)) as client:
+    with storefront.client(storefront.finder(items)) as client:
         page = text_of(client.get("/?item=blue/0.png&show=is:red"))
         assert len(shown(page)) == 2
         assert "and 1 nearly the same" in page
@@ -169,7 +169,7 @@ def test_what_visitors_write_is_escaped(client):
     ):
         response = client.get(f"/?{query}", headers={"accept": "text/html"})
         assert "<script>alert" not in response.text
-    page = text_of(client.get("/", params={"item": shops.ODD}))
+    page = text_of(client.get("/", params={"item": storefront.ODD}))
     assert "größe 1?#100% &amp;&lt;b&gt;.png" in page
     assert "<b>.png" not in page
 
@@ -181,7 +181,7 @@ def test_many_classes_hide_behind_more(items):
         dataclasses.replace(item, class_name=f"class {n}") for n, item in enumerate([*items, *items[:3]])
     ]
     items = [dataclasses.replace(item, id=f"i{n}") for n, item in enumerate(items)]
-    with shops.client(shops.finder(items)) as client:
+    with storefront.client(storefront.finder(items)) as client:
         page = text_of(client.get("/"))
         assert "<summary>" in page
         assert page.count('name="show"') == 16

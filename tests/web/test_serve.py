@@ -9,14 +9,19 @@ import time
 
 import httpx
 import pytest
-import shops
+import storefront
 
 READY = re.compile(r"^serving (http://\S+)/ \(Ctrl-C ends it\)$")
 
 
 def command(home, verb, *words):
     return subprocess.run(
-        line(verb, *words), cwd=home, capture_output=True, text=True, env=shops.environment(home), timeout=100
+        line(verb, *words),
+        cwd=home,
+        capture_output=True,
+        text=True,
+        env=storefront.environment(home),
+        timeout=100,
     )
 
 
@@ -31,7 +36,7 @@ class Serving:
         script = f"import runpy, sys; {before}\nrunpy.run_module('fashion_lab.serve', run_name='__main__')"
         self.process = subprocess.Popen(
             [sys.executable, "-c", script, "index=index", "port=0", *words],
-            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=shops.environment(home),
+            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=storefront.environment(home),
         )  # fmt: skip
         said = self.process.stdout.readline().strip()
         assert READY.match(said), said + self.process.stderr.read()
@@ -57,11 +62,11 @@ def test_it_serves_and_follows_its_index(home):
         health = httpx.get(f"{serving.address}/healthz").json()
         assert (health["status"], health["items"]) == ("ok", 12)
         assert "Find what looks like" in httpx.get(f"{serving.address}/").text
-        files = {"picture": shops.picture()}
+        files = {"picture": storefront.picture()}
         assert len(httpx.post(f"{serving.address}/api/search", files=files).json()["hits"]) == 5
         done = command(home, "index", "ckpt=run", "data=folder", "data.root=shop", "split=train", "out=index")
         assert done.returncode == 0, done.stderr
-        shops.wait_for(lambda: httpx.get(f"{serving.address}/healthz").json()["items"] < 12)
+        storefront.wait_for(lambda: httpx.get(f"{serving.address}/healthz").json()["items"] < 12)
         code, out, err = serving.end(signal.SIGINT)
     assert (code, out) == (130, "")
     assert "Traceback" not in err
@@ -165,7 +170,11 @@ def test_w11_without_the_extra(home):
         "runpy.run_module('fashion_lab.serve', run_name='__main__')"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code], cwd=home, capture_output=True, text=True, env=shops.environment(home)
+        [sys.executable, "-c", code],
+        cwd=home,
+        capture_output=True,
+        text=True,
+        env=storefront.environment(home),
     )
     assert done.returncode == 1
     assert "serve needs uvicorn of the extra web: pip install 'fashion_lab[web]'" in done.stderr
@@ -197,13 +206,13 @@ def test_w8_a_public_bind_says_what_it_opens(home):
 def test_w10_nothing_is_left_after_a_kill(home, tmp_path):
     """W10: not even temporary files."""
     with Serving(home, f"hydra.run.dir={home}") as serving:
-        before = shops.listing(home)
-        files = {"picture": shops.picture(size=(2000, 2000))}
+        before = storefront.listing(home)
+        files = {"picture": storefront.picture(size=(2000, 2000))}
         for _ in range(5):
             assert httpx.post(f"{serving.address}/api/search", files=files).status_code == 200
         serving.process.kill()
         serving.process.wait()
-        assert shops.listing(home) == before
+        assert storefront.listing(home) == before
 
 
 def test_a_bundle_is_served_without_torch(toy_home, tmp_path):
@@ -215,7 +224,7 @@ def test_a_bundle_is_served_without_torch(toy_home, tmp_path):
     assert done.returncode == 0, done.stderr
     absent = ("torch", "torchvision", "pytorch_lightning", "tensorboard", "matplotlib", "scipy", "onnx")
     with Serving(tmp_path, bundle, before=f"sys.modules.update(dict.fromkeys({absent}))") as serving:
-        files, wanted = {"picture": shops.picture()}, {"classes": "yes"}
+        files, wanted = {"picture": storefront.picture()}, {"classes": "yes"}
         answer = httpx.post(f"{serving.address}/api/search", files=files, data=wanted).json()
         assert len(answer["hits"]) == 5
         assert len(answer["classes"]) == 3
