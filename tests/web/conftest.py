@@ -6,7 +6,7 @@ import subprocess
 import sys
 
 import pytest
-import storefront
+import store
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
@@ -17,17 +17,17 @@ QUIET = (
 
 @pytest.fixture
 def items(tmp_path):
-    return storefront.stock(tmp_path / "shop")
+    return store.stock(tmp_path / "shop")
 
 
 @pytest.fixture
 def search(items):
-    return storefront.finder(items)
+    return store.finder(items)
 
 
 @pytest.fixture
 def client(search):
-    with storefront.client(search) as client:
+    with store.client(search) as client:
         yield client
 
 
@@ -64,7 +64,7 @@ def save_run(folder):
         "format": checkpoint.FORMAT,
         "stage": "classifier",
         "config": {"backbone": BACKBONE, "pixels": {"size": 32, "fit": "squash"}},
-        "classes": list(storefront.CLASSES),
+        "classes": list(store.CLASSES),
         "parent": None,
         "start": {},
     }
@@ -77,9 +77,9 @@ def home(tmp_path_factory):
     """A folder with a run, and an index of a shop that it made."""
     home = tmp_path_factory.mktemp("home")
     save_run(home / "run")
-    storefront.stock(home / "shop")
+    store.stock(home / "shop")
     words = ["index", "ckpt=run", "data=folder", "data.root=shop", "split=all", "out=index"]
     command = [sys.executable, "-m", f"fashion_lab.{words[0]}", *words[1:]]
-    done = subprocess.run(command, cwd=home, capture_output=True, text=True, env=storefront.environment(home))
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, env=store.environment(home))
     assert done.returncode == 0, done.stderr
     return home

@@ -5,9 +5,9 @@ from urllib.parse import quote
 
 import numpy as np
 import pytest
-import storefront
+import store
 
-RED = {"picture": storefront.picture((180, 36, 36), kind="PNG")}
+RED = {"picture": store.picture((180, 36, 36), kind="PNG")}
 
 
 def test_a_picture_finds_what_looks_like_it(client):
@@ -27,18 +27,18 @@ def test_an_item_finds_others_and_not_itself(client):
         {"data": {"item": "red/3.png", "k": "3"}, "files": {"none": b""}},
         {"json": {"item": "red/3.png", "k": 3}},
     ):
-        ids = storefront.found(client.post("/api/search", **body))
+        ids = store.found(client.post("/api/search", **body))
         assert len(ids) == 3
         assert ids[0] == "red/2.png"
 
 
 def test_filters_and_how_many(client):
     def ask(where, **more):
-        as_text = storefront.found(
+        as_text = store.found(
             client.post("/api/search", files=RED, data={"where": json.dumps(where), **more})
         )
         body = {"item": "red/3.png", "where": where, **more}
-        return as_text, storefront.found(client.post("/api/search", json=body))
+        return as_text, store.found(client.post("/api/search", json=body))
 
     for ids in ask({"class": "blue"}, k=12, fold="false"):
         assert len(ids) == 4
@@ -171,7 +171,7 @@ def test_w5_no_field_takes_an_address(client):
 def test_two_requests_share_a_forward_pass(search):
     from concurrent.futures import ThreadPoolExecutor
 
-    with storefront.client(search, batch={"wait_ms": 200}) as client, ThreadPoolExecutor(8) as threads:
+    with store.client(search, batch={"wait_ms": 200}) as client, ThreadPoolExecutor(8) as threads:
         answers = list(threads.map(lambda _: client.post("/api/search", files=RED), range(16)))
         assert {answer.status_code for answer in answers} == {200}
         text = client.get("/metrics").text

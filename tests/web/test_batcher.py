@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-import storefront
+import store
 
 from fashion_lab.web.batcher import Batcher
 from fashion_lab.web.refusals import Busy
@@ -13,7 +13,7 @@ from fashion_lab.web.settings import Batch
 
 
 def pixels(shade):
-    return np.full((3, storefront.SIZE, storefront.SIZE), shade, dtype=np.uint8)
+    return np.full((3, store.SIZE, store.SIZE), shade, dtype=np.uint8)
 
 
 def play(story, **settings):
@@ -76,7 +76,7 @@ def test_alone_nobody_waits(search):
 
 
 def test_two_snapshots_are_never_one_batch(items, search):
-    other = storefront.finder(items, Louder())
+    other = store.finder(items, Louder())
 
     async def story(batcher):
         both = [batcher.embed(finder, pixels(5)) for finder in (search, other, search, other)]
@@ -87,12 +87,12 @@ def test_two_snapshots_are_never_one_batch(items, search):
     assert sizes == [2, 2]
 
 
-class Louder(storefront.MeanColour):
+class Louder(store.MeanColour):
     def embed(self, pixels_NCHW):
         return super().embed(pixels_NCHW) + 100
 
 
-class Gated(storefront.MeanColour):
+class Gated(store.MeanColour):
     """Waits for a sign."""
 
     def __init__(self):
@@ -105,7 +105,7 @@ class Gated(storefront.MeanColour):
 
 def test_the_queue_has_an_end_and_empties_again(items):
     encoder = Gated()
-    search = storefront.finder(items, storefront.MeanColour())
+    search = store.finder(items, store.MeanColour())
     search.encoder = encoder
 
     async def story(batcher):

@@ -6,17 +6,17 @@ from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-import storefront
+import store
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
-RED = storefront.picture(storefront.colour("red", 180), kind="PNG")
+RED = store.picture(store.colour("red", 180), kind="PNG")
 SCREENSHOT = Path(__file__).parents[2] / "experiments" / "search" / "screenshot.png"
 
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    items = storefront.stock(tmp_path_factory.mktemp("browser") / "shop")
-    with storefront.served(storefront.live(storefront.finder(items))) as address:
+    items = store.stock(tmp_path_factory.mktemp("browser") / "shop")
+    with store.served(store.live(store.finder(items))) as address:
         yield address
 
 
@@ -100,9 +100,7 @@ def test_drop(open_page):
     wait_for_hits(page)
     assert hits(page)[0] == "red/3.png"
     assert not page.locator(".dropping").is_visible()
-    give(
-        page, "drop", storefront.picture(storefront.colour("blue", 60), kind="PNG")
-    )  # and from there, another
+    give(page, "drop", store.picture(store.colour("blue", 60), kind="PNG"))  # and from there, another
     until(page, "document.querySelector('a.card').href.includes('blue')")
 
 
@@ -326,7 +324,7 @@ def test_a_screenshot_for_the_readme(browser):
     from fashion_lab.visual_search import VisualSearch
 
     given = os.environ.get("FASHION_LAB_SCREENSHOT_PICTURE")
-    with storefront.served(storefront.live(VisualSearch.load(folder))) as address:
+    with store.served(store.live(VisualSearch.load(folder))) as address:
         context = browser.new_context(viewport=DESK, color_scheme="light", device_scale_factor=1)
         page = context.new_page()
         page.goto(address)

@@ -4,12 +4,12 @@ import logging
 import re
 
 import pytest
-import storefront
+import store
 
 from fashion_lab.web.guard import check, is_ours
 from fashion_lab.web.refusals import Refusal
 
-PICTURE = {"picture": storefront.picture()}
+PICTURE = {"picture": store.picture()}
 
 
 @pytest.mark.parametrize(
@@ -32,12 +32,12 @@ PICTURE = {"picture": storefront.picture()}
 )
 def test_w8_names_of_this_server(client, host, ours):
     """W8: any other name may be a page that made its own name point here."""
-    assert is_ours(host, storefront.settings(hosts=("search.example.com",))) is ours
+    assert is_ours(host, store.settings(hosts=("search.example.com",))) is ours
 
 
 def test_w8_in_public_any_number_is_ours_and_no_foreign_name():
     """W8: numeric addresses cannot be made to point elsewhere."""
-    public = storefront.settings(public=True)
+    public = store.settings(public=True)
     assert is_ours("192.168.1.5:8000", public)
     assert is_ours("[2001:db8::1]", public)
     assert not is_ours("evil.com", public)
@@ -102,7 +102,7 @@ def test_the_page_keeps_its_own_policy(client):
         assert "<script>" not in text
 
 
-class Broken(storefront.MeanColour):
+class Broken(store.MeanColour):
     """Fails with a secret in its message."""
 
     def embed(self, pixels_NCHW):
@@ -112,7 +112,7 @@ class Broken(storefront.MeanColour):
 def test_w9_an_error_inside_tells_an_id_and_no_secret(search, caplog):
     """W9: the log has the rest, under that id."""
     search.encoder = Broken()
-    with storefront.client(search) as client, caplog.at_level(logging.ERROR):
+    with store.client(search) as client, caplog.at_level(logging.ERROR):
         for path in ("/api/search", "/api/embed", "/"):
             response = client.post(path, files=PICTURE, headers={"accept": "text/html"})
             assert response.status_code == 500
@@ -152,5 +152,5 @@ def test_w9_refusals_are_json_for_programs_and_a_page_for_people(client):
 
 def test_check_names_the_reason():
     with pytest.raises(Refusal) as caught:
-        check("GET", {"host": "evil.com"}, storefront.settings())
+        check("GET", {"host": "evil.com"}, store.settings())
     assert caught.value.status == 421

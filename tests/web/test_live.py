@@ -6,7 +6,7 @@ import threading
 from collections import Counter
 
 import pytest
-import storefront
+import store
 
 from fashion_lab.web.live import Live, Snapshot
 
@@ -29,7 +29,7 @@ class Shelf:
         generation = self.generation
         self.loads += 1
         items = [dataclasses.replace(item, id=f"{generation}/{item.id}") for item in self.items]
-        found = storefront.finder(items, state=f"state-{generation}")
+        found = store.finder(items, state=f"state-{generation}")
         found.index.close = lambda: self.closed.append(generation)
         return found
 
@@ -43,7 +43,7 @@ def test_i10_queries_during_reloads_see_the_old_index_or_the_new(shelf):
     """I10: 200 queries during 20 reloads; never a mix, never an error."""
     seen, wrong = Counter(), []
     watched = Live(shelf.load, shelf.state, every=0.01)
-    files = {"picture": storefront.picture()}
+    files = {"picture": store.picture()}
 
     def ask(client):
         for number in range(50):
@@ -62,14 +62,14 @@ def test_i10_queries_during_reloads_see_the_old_index_or_the_new(shelf):
                 wrong.append(record)
             seen[record["index"]] += 1
 
-    app = storefront.create(watched, storefront.settings())
-    with storefront.TestClient(app, base_url="http://localhost") as client:
+    app = store.create(watched, store.settings())
+    with store.TestClient(app, base_url="http://localhost") as client:
         threads = [threading.Thread(target=ask, args=(client,)) for _ in range(4)]
         for thread in threads:
             thread.start()
         for generation in range(1, 21):
             shelf.generation = generation
-            storefront.wait_for(lambda: watched.current.state == f"state-{shelf.generation}")
+            store.wait_for(lambda: watched.current.state == f"state-{shelf.generation}")
         for thread in threads:
             thread.join()
         assert client.get("/healthz").json()["index"] == "state-20"
@@ -93,11 +93,9 @@ def test_the_engine_of_an_old_snapshot_is_closed_when_nobody_uses_it(shelf):
 
 def test_an_index_that_cannot_be_read_leaves_the_old_one_in_force(shelf, caplog):
     watched = Live(shelf.load, shelf.state, every=0.01)
-    with storefront.TestClient(
-        storefront.create(watched, storefront.settings()), base_url="http://localhost"
-    ) as client:
+    with store.TestClient(store.create(watched, store.settings()), base_url="http://localhost") as client:
         shelf.broken = True
-        storefront.wait_for(lambda: watched.failures == 1)
+        store.wait_for(lambda: watched.failures == 1)
         assert client.get("/healthz").json()["index"] == "state-0"
         assert client.get("/healthz").status_code == 200
         assert "fashion_lab_index_reload_failures 1.0" in client.get("/metrics").text

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 import pytest
-import storefront
+import store
 
 SCRIPT = Path(__file__).parents[2] / "experiments" / "search" / "load.py"
 
@@ -19,7 +19,7 @@ def test_the_load_test_in_short(home, tmp_path):
         cwd=home,
         capture_output=True,
         text=True,
-        env=storefront.environment(home),
+        env=store.environment(home),
     )
     assert done.returncode == 0, done.stdout + done.stderr
     result = json.loads((tmp_path / "load.json").read_text())

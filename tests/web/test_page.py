@@ -5,11 +5,11 @@ import re
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
-import storefront
+import store
 
 from fashion_lab.calibration import Calibration
 
-RED = {"picture": storefront.picture(storefront.colour("red", 180), kind="PNG")}
+RED = {"picture": store.picture(store.colour("red", 180), kind="PNG")}
 
 
 def text_of(response, status=200):
@@ -40,7 +40,7 @@ def test_it_starts_on_a_sample_of_the_catalog(client):
 
 
 def test_another_sample(search):
-    with storefront.client(search, sample=5) as client:
+    with store.client(search, sample=5) as client:
         first = text_of(client.get("/"))
         second = text_of(client.get("/", params=fields(first, "again")))
         assert len(shown(first)) == len(shown(second)) == 5
@@ -57,11 +57,11 @@ def test_a_class_of_the_catalog(client):
 def test_an_empty_catalog_says_so(items):
     import dataclasses
 
-    gallery = storefront.gallery(items)
+    gallery = store.gallery(items)
     none = dataclasses.replace(
         gallery, items=(), vectors_ND=gallery.vectors_ND[:0], pictures=gallery.pictures[:0]
     )
-    with storefront.client(storefront.VisualSearch(none, storefront.MeanColour())) as client:
+    with store.client(store.VisualSearch(none, store.MeanColour())) as client:
         assert "No picture here" in text_of(client.get("/"))
         assert "Looks like this" in text_of(client.post("/", files=RED))
         assert client.post("/api/search", files=RED).json()["hits"] == []
@@ -105,19 +105,19 @@ def test_a_button_beats_the_hidden_field_before_it(client):
 
 
 def test_what_the_classifier_says(client):
-    page = text_of(client.post("/", files={"picture": storefront.picture((255, 255, 255))}))
+    page = text_of(client.post("/", files={"picture": store.picture((255, 255, 255))}))
     bars = re.findall(r"<label for=\"bar-\d\">(\w+)</label>.*?value=\"([\d.]+)\"", page, re.S)
     assert [name for name, _ in bars] == ["light", "dark"]
     assert float(bars[0][1]) > 0.99
     assert "The classifier sees" in text_of(client.get("/?item=red/3.png"))
 
 
-class NoHead(storefront.MeanColour):
+class NoHead(store.MeanColour):
     has_head = False
 
 
 def test_no_bars_without_a_head(items):
-    with storefront.client(storefront.finder(items, NoHead())) as client:
+    with store.client(store.finder(items, NoHead())) as client:
         assert "The classifier sees" not in text_of(client.post("/", files=RED))
         assert client.post("/api/search", files=RED, data={"classes": "yes"}).json()["classes"] is None
 
@@ -127,15 +127,15 @@ def calibrated(items):
     meaning = Calibration(
         middle=50, slope=0.1, threshold=60, alarms=0.05, caught=0.5, queries=100, made_from="validation"
     )
-    return storefront.finder(items, calibration=meaning.record())
+    return store.finder(items, calibration=meaning.record())
 
 
 def test_similarity_and_nothing_like_it(calibrated):
-    with storefront.client(calibrated) as client:
+    with store.client(calibrated) as client:
         page = text_of(client.post("/", files=RED))
         assert re.search(r"<b>99%</b>", page)
         assert "Looks like this" in page
-        strange = {"picture": storefront.picture((255, 255, 255))}
+        strange = {"picture": store.picture((255, 255, 255))}
         assert "Nothing like it here" in text_of(client.post("/", files=strange))
         assert client.post("/api/search", files=strange).json()["nothing_like_it"] is True
         record = client.post("/api/search", files=RED).json()
@@ -147,7 +147,7 @@ def test_near_duplicates_are_counted_and_can_be_seen(items):
     import dataclasses
 
     items = [dataclasses.replace(item, product=f"garment {n // 2}") for n, item in enumerate(items)]
-    with storefront.client(storefront.finder(items)) as client:
+    with store.client(store.finder(items)) as client:
         page = text_of(client.get("/?item=blue/0.png&show=is:red"))
         assert len(shown(page)) == 2
         assert "and 1 nearly the same" in page
@@ -169,7 +169,7 @@ def test_what_visitors_write_is_escaped(client):
     ):
         response = client.get(f"/?{query}", headers={"accept": "text/html"})
         assert "<script>alert" not in response.text
-    page = text_of(client.get("/", params={"item": storefront.ODD}))
+    page = text_of(client.get("/", params={"item": store.ODD}))
     assert "größe 1?#100% &amp;&lt;b&gt;.png" in page
     assert "<b>.png" not in page
 
@@ -181,7 +181,7 @@ def test_many_classes_hide_behind_more(items):
         dataclasses.replace(item, class_name=f"class {n}") for n, item in enumerate([*items, *items[:3]])
     ]
     items = [dataclasses.replace(item, id=f"i{n}") for n, item in enumerate(items)]
-    with storefront.client(storefront.finder(items)) as client:
+    with store.client(store.finder(items)) as client:
         page = text_of(client.get("/"))
         assert "<summary>" in page
         assert page.count('name="show"') == 16

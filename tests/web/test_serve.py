@@ -9,7 +9,7 @@ import time
 
 import httpx
 import pytest
-import storefront
+import store
 
 READY = re.compile(r"^serving (http://\S+)/ \(Ctrl-C ends it\)$")
 
@@ -20,7 +20,7 @@ def command(home, verb, *words):
         cwd=home,
         capture_output=True,
         text=True,
-        env=storefront.environment(home),
+        env=store.environment(home),
         timeout=100,
     )
 
@@ -36,7 +36,7 @@ class Serving:
         script = f"import runpy, sys; {before}\nrunpy.run_module('fashion_lab.serve', run_name='__main__')"
         self.process = subprocess.Popen(
             [sys.executable, "-c", script, "index=index", "port=0", *words],
-            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=storefront.environment(home),
+            cwd=home, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=store.environment(home),
         )  # fmt: skip
         said = self.process.stdout.readline().strip()
         assert READY.match(said), said + self.process.stderr.read()
@@ -62,11 +62,11 @@ def test_it_serves_and_follows_its_index(home):
         health = httpx.get(f"{serving.address}/healthz").json()
         assert (health["status"], health["items"]) == ("ok", 12)
         assert "Find what looks like" in httpx.get(f"{serving.address}/").text
-        files = {"picture": storefront.picture()}
+        files = {"picture": store.picture()}
         assert len(httpx.post(f"{serving.address}/api/search", files=files).json()["hits"]) == 5
         done = command(home, "index", "ckpt=run", "data=folder", "data.root=shop", "split=train", "out=index")
         assert done.returncode == 0, done.stderr
-        storefront.wait_for(lambda: httpx.get(f"{serving.address}/healthz").json()["items"] < 12)
+        store.wait_for(lambda: httpx.get(f"{serving.address}/healthz").json()["items"] < 12)
         code, out, err = serving.end(signal.SIGINT)
     assert (code, out) == (130, "")
     assert "Traceback" not in err
@@ -174,7 +174,7 @@ def test_w11_without_the_extra(home):
         cwd=home,
         capture_output=True,
         text=True,
-        env=storefront.environment(home),
+        env=store.environment(home),
     )
     assert done.returncode == 1
     assert "serve needs uvicorn of the extra web: pip install 'fashion_lab[web]'" in done.stderr
@@ -206,13 +206,13 @@ def test_w8_a_public_bind_says_what_it_opens(home):
 def test_w10_nothing_is_left_after_a_kill(home, tmp_path):
     """W10: not even temporary files."""
     with Serving(home, f"hydra.run.dir={home}") as serving:
-        before = storefront.listing(home)
-        files = {"picture": storefront.picture(size=(2000, 2000))}
+        before = store.listing(home)
+        files = {"picture": store.picture(size=(2000, 2000))}
         for _ in range(5):
             assert httpx.post(f"{serving.address}/api/search", files=files).status_code == 200
         serving.process.kill()
         serving.process.wait()
-        assert storefront.listing(home) == before
+        assert store.listing(home) == before
 
 
 def test_a_bundle_is_served_without_torch(toy_home, tmp_path):
@@ -224,7 +224,7 @@ def test_a_bundle_is_served_without_torch(toy_home, tmp_path):
     assert done.returncode == 0, done.stderr
     absent = ("torch", "torchvision", "pytorch_lightning", "tensorboard", "matplotlib", "scipy", "onnx")
     with Serving(tmp_path, bundle, before=f"sys.modules.update(dict.fromkeys({absent}))") as serving:
-        files, wanted = {"picture": storefront.picture()}, {"classes": "yes"}
+        files, wanted = {"picture": store.picture()}, {"classes": "yes"}
         answer = httpx.post(f"{serving.address}/api/search", files=files, data=wanted).json()
         assert len(answer["hits"]) == 5
         assert len(answer["classes"]) == 3

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-import storefront
+import store
 from PIL import Image, PngImagePlugin
 
 SECRET = b"\x89 a secret that is no picture"
@@ -27,7 +27,7 @@ def test_sizes_and_caching(client):
         response = client.get(f"/api/pictures/red/3.png?size={size}")
         shape, colour = colour_of(response)
         assert shape == expected
-        assert near(colour, storefront.colour("red", 180))
+        assert near(colour, store.colour("red", 180))
         again = client.get(
             f"/api/pictures/red/3.png?size={size}", headers={"if-none-match": response.headers["etag"]}
         )
@@ -57,8 +57,8 @@ def test_w4_only_ids_of_the_index_are_found(client, items, name):
 def stored(response):
     """The index' own small picture, said to be stale."""
     shape, colour = colour_of(response)
-    assert shape == (storefront.SIZE, storefront.SIZE)
-    assert near(colour, storefront.colour("red", 60))
+    assert shape == (store.SIZE, store.SIZE)
+    assert near(colour, store.colour("red", 60))
     assert response.headers["x-stale"] == "true"
     assert response.headers["cache-control"] == "no-cache"
     return True
@@ -69,7 +69,7 @@ def gone(path: Path) -> None:
 
 
 def another_picture(path: Path) -> None:
-    path.write_bytes(storefront.picture((1, 2, 250), size=(300, 400), kind="PNG"))
+    path.write_bytes(store.picture((1, 2, 250), size=(300, 400), kind="PNG"))
 
 
 def secret(path: Path) -> None:
@@ -150,12 +150,12 @@ def test_i5_a_file_that_comes_back_is_shown_again(client, items):
 def test_an_item_without_a_file_is_shown_as_stored_and_not_stale(items):
     import dataclasses
 
-    gallery = storefront.gallery(items)
+    gallery = store.gallery(items)
     bare = tuple(dataclasses.replace(item, path=None, sha256=None) for item in items)
-    search = storefront.VisualSearch(dataclasses.replace(gallery, items=bare), storefront.MeanColour())
-    with storefront.client(search) as client:
+    search = store.VisualSearch(dataclasses.replace(gallery, items=bare), store.MeanColour())
+    with store.client(search) as client:
         response = client.get("/api/pictures/red/0.png")
-        assert colour_of(response)[0] == (storefront.SIZE, storefront.SIZE)
+        assert colour_of(response)[0] == (store.SIZE, store.SIZE)
         assert "x-stale" not in response.headers
         assert client.get("/api/items/red/0.png").json()["stale"] is False
 
@@ -167,10 +167,7 @@ def marked(kind):
     exif.get_ifd(0x8825)[1] = "CANARY-N"  # GPS
     text.add_text("Comment", "CANARY-MARK <script>alert(1)</script>")
     options = {"pnginfo": text} if kind == "PNG" else {"comment": b"CANARY-MARK"} if kind == "JPEG" else {}
-    return (
-        storefront.picture(storefront.colour("red", 60), kind=kind, exif=exif, **options)
-        + b"CANARY-TAIL <script>"
-    )
+    return store.picture(store.colour("red", 60), kind=kind, exif=exif, **options) + b"CANARY-TAIL <script>"
 
 
 @pytest.mark.parametrize("kind", ["JPEG", "PNG", "WEBP"])
@@ -181,13 +178,13 @@ def test_w7_metadata_of_uploads_are_neither_echoed_nor_kept(client, tmp_path, ki
 
     data = marked(kind)
     assert data.count(b"CANARY") > 1
-    before = storefront.listing(tmp_path)
+    before = store.listing(tmp_path)
     page = client.post("/", files={"picture": data}).text
     encoded = re.findall(r'(?:base64,|name="(?:seen|shown)" value=")([A-Za-z0-9+/=]{40,})', page)
     assert len(encoded) >= 3
     assert all(b"CANARY" not in base64.b64decode(one) for one in encoded)
     assert "CANARY" not in page + client.post("/api/search", files={"picture": data}).text
-    assert storefront.listing(tmp_path) == before
+    assert store.listing(tmp_path) == before
 
 
 def test_w7_metadata_of_the_catalog_stay_here(tmp_path):
@@ -195,12 +192,12 @@ def test_w7_metadata_of_the_catalog_stay_here(tmp_path):
     import dataclasses
     import hashlib
 
-    items = storefront.stock(tmp_path / "shop")
+    items = store.stock(tmp_path / "shop")
     for number, kind in enumerate(("JPEG", "PNG")):
         data = marked(kind)
         Path(items[number].path).write_bytes(data)
         items[number] = dataclasses.replace(items[number], sha256=hashlib.sha256(data).hexdigest())
-    with storefront.client(storefront.finder(items)) as client:
+    with store.client(store.finder(items)) as client:
         for number in range(2):
             response = client.get(f"/api/pictures/red/{number}.png")
             assert colour_of(response)[0] == (60, 80)

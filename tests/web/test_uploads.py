@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import storefront
+import store
 from PIL import Image
 
 MB = 1_000_000
@@ -25,8 +25,8 @@ END = b"\r\n--b--\r\n"
 
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
-    items = storefront.stock(tmp_path_factory.mktemp("uploads") / "shop")
-    with storefront.served(storefront.live(storefront.finder(items)), upload={"seconds": 1.5}) as address:
+    items = store.stock(tmp_path_factory.mktemp("uploads") / "shop")
+    with store.served(store.live(store.finder(items)), upload={"seconds": 1.5}) as address:
         yield address
 
 
@@ -149,15 +149,15 @@ NAMES = [
 
 def test_w3_the_name_of_a_file_is_never_used(client, tmp_path):
     """W3: thirty names; the answer does not have them, the disk does not either."""
-    before = storefront.listing(tmp_path)
+    before = store.listing(tmp_path)
     for name in NAMES:
         for path, headers in (("/api/search", {}), ("/", {"accept": "text/html"})):
-            files = {"picture": (name or "x", storefront.picture())}
+            files = {"picture": (name or "x", store.picture())}
             response = client.post(path, files=files, headers=headers)
             assert response.status_code == (400 if len(name) == 5000 else 200), name[:50]
             assert "alert(1)" not in response.text
             assert "x-evil" not in response.headers
-    assert storefront.listing(tmp_path) == before
+    assert store.listing(tmp_path) == before
 
 
 def test_w6_a_slow_client_is_told_so_and_others_do_not_wait(address):
@@ -165,7 +165,7 @@ def test_w6_a_slow_client_is_told_so_and_others_do_not_wait(address):
     slow = socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1])), timeout=20)
     slow.sendall(HEAD + b"Content-Length: 1000\r\n\r\n" + PART)
     start = time.monotonic()
-    body = PART + storefront.picture() + END
+    body = PART + store.picture() + END
     quick = talk(address, HEAD, b"Content-Length: %d\r\n\r\n" % len(body), body)
     assert status(quick) == 200
     assert time.monotonic() - start < 1.4  # the slow one's time is not up yet
@@ -179,12 +179,12 @@ def test_w6_clients_that_go_away_leave_nothing_behind(address):
     for _ in range(50):
         with socket.create_connection(("127.0.0.1", int(address.rsplit(":", 1)[1]))) as line:
             line.sendall(HEAD + b"Content-Length: 100000\r\n\r\n" + PART + b"x" * 1000)
-    body = PART + storefront.picture() + END
+    body = PART + store.picture() + END
     assert status(talk(address, HEAD, b"Content-Length: %d\r\n\r\n" % len(body), body)) == 200
     assert threading.active_count() <= threads + 4
 
 
-class SlowEncoder(storefront.MeanColour):
+class SlowEncoder(store.MeanColour):
     """Takes its time, so that a queue builds up."""
 
     def embed(self, pixels_NCHW):
@@ -194,12 +194,12 @@ class SlowEncoder(storefront.MeanColour):
 
 def test_w6_fifty_uploads_at_once_are_answered_or_told_to_come_again(items):
     """W6: the queue has an end, and says so with Retry-After."""
-    search = storefront.finder(items, SlowEncoder())
+    search = store.finder(items, SlowEncoder())
     with (
-        storefront.client(search, batch={"size": 2, "waiting": 4}) as client,
+        store.client(search, batch={"size": 2, "waiting": 4}) as client,
         ThreadPoolExecutor(50) as threads,
     ):
-        files = {"picture": storefront.picture()}
+        files = {"picture": store.picture()}
         answers = list(threads.map(lambda _: client.post("/api/search", files=files), range(50)))
         statuses = {answer.status_code for answer in answers}
         assert statuses == {200, 503}
@@ -214,22 +214,22 @@ def wait_until_empty(client):
         lines = client.get("/metrics").text.splitlines()
         return all(f"fashion_lab_queue_{name} 0.0" in lines for name in ("decode", "embed"))
 
-    storefront.wait_for(empty)
+    store.wait_for(empty)
 
 
 def test_w6_bodies_share_the_room_in_memory(items):
     """W6: many large uploads at once do not add up without end."""
-    with storefront.served(storefront.live(storefront.finder(items)), upload={"held_mb": 10}) as address:
+    with store.served(store.live(store.finder(items)), upload={"held_mb": 10}) as address:
         port = int(address.rsplit(":", 1)[1])
         lines = [socket.create_connection(("127.0.0.1", port), timeout=10) for _ in range(4)]
         for line in lines:
             line.sendall(HEAD + b"Content-Length: 9000000\r\n\r\n" + PART + b"x" * 4 * MB)
         time.sleep(0.3)
-        body = PART + storefront.picture() + END
+        body = PART + store.picture() + END
         assert status(talk(address, HEAD, b"Content-Length: %d\r\n\r\n" % len(body), body)) == 503
         for line in lines:
             line.close()
-        storefront.wait_for(
+        store.wait_for(
             lambda: status(talk(address, HEAD, b"Content-Length: %d\r\n\r\n" % len(body), body)) == 200
         )
 
@@ -243,10 +243,10 @@ def test_w10_nothing_that_was_sent_is_kept(client, tmp_path, monkeypatch):
     file = io.BytesIO()
     Image.fromarray(noise).save(file, "PNG")
     assert len(file.getvalue()) > 5 * MB
-    before = storefront.listing(tmp_path)
+    before = store.listing(tmp_path)
     for path in ("/api/search", "/api/embed", "/"):
         assert client.post(path, files={"picture": file.getvalue()}).status_code == 200
-    assert storefront.listing(tmp_path) == before
+    assert store.listing(tmp_path) == before
 
 
 def ask(client, data: bytes, **fields):
@@ -339,7 +339,7 @@ def test_d5_transparent_is_white(client):
 )
 def test_d6_every_mode(client, kind, mode):
     """D6."""
-    assert ask(client, storefront.picture((250, 250, 250), kind=kind, mode=mode)).status_code == 200
+    assert ask(client, store.picture((250, 250, 250), kind=kind, mode=mode)).status_code == 200
 
 
 def test_d6_of_many_frames_the_first_counts(client):
@@ -353,7 +353,7 @@ def test_d6_of_many_frames_the_first_counts(client):
 @pytest.mark.parametrize("size", [(1, 1), (1, 5000), (5000, 1), (80, 80)])
 def test_d7_little_to_see_is_answered_and_said(client, size):
     """D7."""
-    data = storefront.picture(size=size)
+    data = store.picture(size=size)
     assert ask(client, data).json()["low_information"] is True
     assert client.post("/api/search", files={"picture": data}).json()["low_information"] is True
     assert "There is little to see" in client.post("/", files={"picture": data}).text
@@ -374,9 +374,9 @@ SVG = b'<svg xmlns="http://www.w3.org/2000/svg"><script>alert(1)</script></svg>'
         b"",
         b"<html><script>alert(1)</script></html>",
         SVG,
-        storefront.picture(kind="GIF"),
-        storefront.picture(kind="TIFF"),
-        storefront.picture(kind="BMP"),
+        store.picture(kind="GIF"),
+        store.picture(kind="TIFF"),
+        store.picture(kind="BMP"),
         b"%PDF-1.4",
         b"\0" * 1000,
     ],
@@ -393,12 +393,12 @@ def test_d8_only_pictures_whatever_they_are_called(client, data):
 
 
 def test_two_pictures_are_one_too_many(client):
-    files = [("picture", storefront.picture()), ("picture", storefront.picture())]
+    files = [("picture", store.picture()), ("picture", store.picture())]
     assert client.post("/api/search", files=files).status_code == 400
 
 
 def test_the_other_way_to_choose_a_picture_may_stay_empty(client):
-    files = [("picture", ("", b"")), ("picture", ("x.jpg", storefront.picture()))]
+    files = [("picture", ("", b"")), ("picture", ("x.jpg", store.picture()))]
     assert client.post("/api/search", files=files).status_code == 200
 
 
