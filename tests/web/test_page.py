@@ -136,7 +136,7 @@ def test_similarity_and_nothing_like_it(calibrated):
         assert re.search(r"<b>99%</b>", page)
         assert "Looks like this" in page
         strange = {"picture": store.picture((255, 255, 255))}
-        assert "Nothing like it here" in text_of(client.post("/", files=strange))
+        assert "Nothing quite like it here" in text_of(client.post("/", files=strange))
         assert client.post("/api/search", files=strange).json()["nothing_like_it"] is True
         record = client.post("/api/search", files=RED).json()
         assert record["nothing_like_it"] is False
