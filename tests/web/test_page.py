@@ -138,6 +138,8 @@ def test_similarity_and_nothing_like_it(calibrated):
         strange = {"picture": store.picture((255, 255, 255))}
         assert "Nothing quite like it here" in text_of(client.post("/", files=strange))
         assert client.post("/api/search", files=strange).json()["nothing_like_it"] is True
+        other = text_of(client.post("/", files=strange, data={"show": "is:blue"}))
+        assert "Nothing quite like it" not in other  # whoever asks for another class knows
         record = client.post("/api/search", files=RED).json()
         assert record["nothing_like_it"] is False
         assert record["hits"][0]["similarity"] > 0.99
