@@ -46,7 +46,7 @@ def main(words: list[str]) -> None:
 def load(server: list[str], requests: list[bytes], clients: int, seconds: float) -> dict:
     """Ask for a while; watch the server's memory."""
     with serving(server) as (process, port):
-        asyncio.run(crowd(port, requests, 2, 2))  # nothing is cold any more
+        asyncio.run(crowd(port, requests, clients, seconds / 2))  # until caches and the allocator are full
         memory, done = [], threading.Event()
 
         def watch() -> None:
