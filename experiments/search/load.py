@@ -14,6 +14,7 @@ import statistics
 import sys
 import threading
 import time
+import urllib.request
 from pathlib import Path
 
 from clients import Told, crowd, queries, serving
@@ -46,6 +47,8 @@ def main(words: list[str]) -> None:
 def load(server: list[str], requests: list[bytes], clients: int, seconds: float) -> dict:
     """Ask for a while; watch the server's memory."""
     with serving(server) as (process, port):
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz") as health:
+            items = json.load(health)["items"]
         asyncio.run(crowd(port, requests, clients, seconds / 2))  # until caches and the allocator are full
         memory, done = [], threading.Event()
 
@@ -60,6 +63,7 @@ def load(server: list[str], requests: list[bytes], clients: int, seconds: float)
         watcher.join()
     third = max(1, len(memory) // 3)
     return {
+        "items": items,
         "clients": clients,
         "seconds": seconds,
         **timing(told, seconds),
@@ -120,9 +124,11 @@ def report(result: dict) -> str:
     lines = [
         "# The server under load",
         "",
-        f"{load['clients']} clients for {load['seconds']:g} s, each asking again once it is answered, on "
-        f"the server's own machine ({machine['cores']} cores; load average at the end "
-        f"{machine['load_average'][0]}):",
+        "`python experiments/search/load.py index=<folder> pictures=<folder>`",
+        "",
+        f"{load['clients']} clients for {load['seconds']:g} s, each sending the next picture once it is answered, "
+        f"12 hits among {load['items']:,} items, server and clients on one machine ({machine['cores']} cores; load "
+        f"average at the end {machine['load_average'][0]}):",
         "",
         f"- {load['requests']:,} requests, **{load['errors']} errors**, {load['per_second']:g} a second",
         f"- p50 {load['p50_ms']:g} ms, **p95 {load['p95_ms']:g} ms**, p99 {load['p99_ms']:g} ms",
