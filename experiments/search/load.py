@@ -126,9 +126,9 @@ def report(result: dict) -> str:
         "",
         "`python experiments/search/load.py index=<folder> pictures=<folder>`",
         "",
-        f"{load['clients']} clients for {load['seconds']:g} s, each sending the next picture once it is answered, "
-        f"12 hits among {load['items']:,} items, server and clients on one machine ({machine['cores']} cores; load "
-        f"average at the end {machine['load_average'][0]}):",
+        f"{load['clients']} clients for {load['seconds']:g} s, each sending the next picture once it is "
+        f"answered, 12 hits among {load['items']:,} items, server and clients on one machine "
+        f"({machine['cores']} cores; load average at the end {machine['load_average'][0]}):",
         "",
         f"- {load['requests']:,} requests, **{load['errors']} errors**, {load['per_second']:g} a second",
         f"- p50 {load['p50_ms']:g} ms, **p95 {load['p95_ms']:g} ms**, p99 {load['p99_ms']:g} ms",
