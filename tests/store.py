@@ -121,6 +121,12 @@ def listing(folder: Path) -> dict[str, tuple[int, int]]:
     return {str(path): (path.stat().st_size, path.stat().st_mtime_ns) for path in folder.rglob("*")}
 
 
+def resident() -> float:
+    """Megabytes of this process, in which the server runs."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1e6
+
+
 def environment(home: Path) -> dict[str, str]:
     """Variables of a process that works in `home`."""
     return {**os.environ, "OMP_NUM_THREADS": "1", "FASHION_LAB_CACHE": str(home / "cache")}
