@@ -33,25 +33,27 @@ class Folding:
 
     def groups(self, positions: Iterable[int]) -> list[list[int]]:
         """Group positions in order: a later one joins the first group whose leader it repeats."""
+        waiting = list(positions)
+        prints_GP = np.empty((len(waiting), 3 * PRINT_SIDE**2), dtype=np.int16)  # of the groups' leaders
         groups: list[list[int]] = []
-        for position in positions:
-            for group in groups:
-                if self.are_one(group[0], position):
+        for position in waiting:
+            print_P = self._print(position)
+            apart_G = np.abs(prints_GP[: len(groups)] - print_P).sum(axis=1, dtype=np.int32).tolist()
+            for group, apart in zip(groups, apart_G, strict=True):
+                if apart <= NEARLY_THE_SAME * len(print_P) or self._is_named_alike(group[0], position):
                     group.append(position)
                     break
             else:
+                prints_GP[len(groups)] = print_P
                 groups.append([position])
         return groups
 
-    def are_one(self, first: int, second: int) -> bool:
-        """Say whether two items are one product, one file, or nearly one picture."""
+    def _is_named_alike(self, first: int, second: int) -> bool:
+        """Say whether two items are one product or one file."""
         one, other = self._gallery.items[first], self._gallery.items[second]
         if one.product is not None and one.product == other.product:
             return True
-        if one.sha256 is not None and one.sha256 == other.sha256:
-            return True
-        difference_P = np.abs(self._print(first) - self._print(second))
-        return float(difference_P.mean()) <= NEARLY_THE_SAME
+        return one.sha256 is not None and one.sha256 == other.sha256
 
     def _make_print(self, position: int) -> NDArray[np.int16]:
         """Shrink an item's stored picture [3, S, S] to a print [P]."""

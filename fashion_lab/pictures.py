@@ -37,27 +37,45 @@ class PictureError(ValueError):
     """A picture that cannot be read: one line that names the file and why."""
 
 
-def open_picture(source: Path | BinaryIO) -> Image.Image:
+def open_picture(
+    source: Path | BinaryIO, *, formats: tuple[str, ...] = FORMATS, max_pixels: int = MAX_PIXELS
+) -> Image.Image:
     """Open a picture lazily: the header is read and its limits are checked, nothing is decoded yet.
 
     Args:
         source: a file's path, or a binary stream (kept open by the picture).
+        formats: those that are read, of `FORMATS`.
+        max_pixels: width x height at most.
 
     Raises:
-        PictureError: no such file, not one of `FORMATS` (by content, not by name), broken header, too large.
+        PictureError: no such file, none of the formats (by content, not by name), broken header, too large.
         OSError: the machine failed (`MACHINE_ERRORS`), whatever the picture may be.
     """
     name = str(source) if isinstance(source, Path) else str(getattr(source, "name", "the picture"))
     if isinstance(source, Path) and not source.is_file():
         raise PictureError(f"{name}: {'not a plain file' if source.exists() else 'no such file'}")
-    image = _translated(name, lambda: Image.open(source, formats=FORMATS))
+    image = _translated(name, lambda: Image.open(source, formats=formats), formats)
     width, height = image.size
-    if width * height > MAX_PIXELS or width < 1 or height < 1:
+    if width * height > max_pixels or width < 1 or height < 1:
         image.close()
         raise PictureError(
-            f"{name}: {width} x {height} pixels; 1 to {MAX_PIXELS:,} are read: make it smaller"
+            f"{name}: {width} x {height} pixels; 1 to {max_pixels:,} are read: make it smaller"
         )
     return image
+
+
+def reduced(image: Image.Image, longest: int) -> Image.Image:
+    """Decode the first frame for people to look at, as a whole, upright, on white, in RGB. Uses it up.
+
+    Raises PictureError as `PixelSpec.pixels` does. `longest` is its longer side, where it has as many.
+    """
+
+    def decode() -> Image.Image:
+        whole = _upright(image, (longest, longest))
+        whole.thumbnail((longest, longest))
+        return whole
+
+    return _translated(_name(image), decode)
 
 
 @dataclass(frozen=True)
@@ -88,18 +106,11 @@ class PixelSpec:
         Raises:
             PictureError: the file is cut off or broken, or its mode has no way to RGB.
         """
-        name = str(getattr(image, "filename", "") or "the picture")
-        fitted = _translated(name, lambda: self._fitted(image))
+        fitted = _translated(_name(image), lambda: self._fitted(image))
         return np.ascontiguousarray(np.asarray(fitted).transpose(2, 0, 1))
 
     def _fitted(self, image: Image.Image) -> Image.Image:
-        # JPEG alone can decode at 1/2, 1/4, 1/8; twice the target keeps the resize honest (0.55 of 255 off).
-        width, height = self._target(image.size)
-        image.draft(None, (2 * width, 2 * height))
-        image.load()
-        turn = _turn(image)
-        rgb = _rgb_on_white(image)
-        return self._resized(rgb if turn is None else rgb.transpose(turn))
+        return self._resized(_upright(image, self._target(image.size)))
 
     def _target(self, size: tuple[int, int]) -> tuple[int, int]:
         """Width and height that a whole picture of this size is scaled to (for `crop`: before the crop)."""
@@ -122,14 +133,30 @@ class PixelSpec:
         return canvas
 
 
-def _translated(name: str, read: Callable[[], Image.Image]) -> Image.Image:
+def _name(image: Image.Image) -> str:
+    return str(getattr(image, "filename", "") or "the picture")
+
+
+def _upright(image: Image.Image, target: tuple[int, int]) -> Image.Image:
+    """Decode, turn and convert to RGB what will be resized to `target`."""
+    # JPEG alone can decode at 1/2, 1/4, 1/8; twice the target keeps the resize honest (0.55 of 255 off).
+    image.draft(None, (2 * target[0], 2 * target[1]))
+    image.load()
+    turn = _turn(image)
+    rgb = _rgb_on_white(image)
+    return rgb if turn is None else rgb.transpose(turn)
+
+
+def _translated(
+    name: str, read: Callable[[], Image.Image], formats: tuple[str, ...] = FORMATS
+) -> Image.Image:
     """Call Pillow, whose errors on hostile bytes are an open list (SyntaxError, struct.error, zlib.error)."""
     try:
         return read()
     except MemoryError:
         raise
     except UnidentifiedImageError as error:
-        raise PictureError(f"{name}: not a picture in a format read here ({', '.join(FORMATS)})") from error
+        raise PictureError(f"{name}: not a picture in a format read here ({', '.join(formats)})") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno in MACHINE_ERRORS:
             raise

@@ -170,6 +170,9 @@ class VisualSearch:
             return None
         return self.calibration.is_strange(hits[0].distance)
 
+    def __contains__(self, item_id: object) -> bool:
+        return item_id in self._positions
+
     def position(self, item_id: str) -> int:
         """Find an item's row. Raises ValueError with the nearest ids where there is none."""
         if item_id not in self._positions:

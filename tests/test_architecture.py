@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fashion_lab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VERBS = {"train", "index", "search", "report", "bench", "export"}
+VERBS = {"train", "index", "search", "report", "bench", "export", "serve"}
 LAYERS = [
     {"contracts", "pictures", "folders", "digest", "problems", "calibration", "extras", "run_files"},
     {"filters"},
@@ -25,7 +25,7 @@ LAYERS = [
     {"ranking"},
     {"visual_search"},
     {"assembly", "device"},
-    {"training", "indexing", "searching"},
+    {"training", "indexing", "searching", "web"},
     {"answer_sheet"},
     {"benchmarks"},
     VERBS,
@@ -49,7 +49,7 @@ HYDRA = {
     "studies",
     "benchmarks",
 } | VERBS
-WITHOUT_TRAINING = {"visual_search", "searching", "search", "indexing", "index"}
+WITHOUT_TRAINING = {"visual_search", "searching", "search", "indexing", "index", "web", "serve"}
 
 
 def part(path: Path) -> str:
