@@ -12,10 +12,10 @@ from pathlib import Path
 import httpx
 import numpy as np
 from colours import SIZE, MeanColour, greys
-from fashion_lab.galleries import Item
 from PIL import Image
 from starlette.testclient import TestClient
 
+from fashion_lab.galleries import Item
 from fashion_lab.pictures import open_picture
 from fashion_lab.visual_search import VisualSearch
 from fashion_lab.web import server

@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fashion_lab.encoders import load
 
 from fashion_lab.checkpoint import RECORD, find, read
 from fashion_lab.config import build
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.encoders import load
 from fashion_lab.studies.intervals import estimate
 
 HERE = Path(__file__).parent

@@ -79,7 +79,7 @@ class Lists:
         nlist = self._index.nlist
         probes = min(nlist, max(self.nprobe, -(-PROBED * count * nlist // len(rows))))
         parameters = self._faiss.SearchParametersIVF(nprobe=probes)
-        # once anybody imports faiss.contrib.torch_utils, `search` takes no params, and `search_numpy` is what was
+        # once faiss.contrib.torch_utils is imported, `search` takes no params; `search_numpy` is what it was
         search = getattr(self._index, "search_numpy", self._index.search)
         ids_QC = search(self.centred(queries_QD), count, params=parameters)[1]
         distances_QC = np.full(ids_QC.shape, np.inf, dtype=np.float32)
