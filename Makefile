@@ -31,6 +31,7 @@ demo: $(READY) ## both stages, an index and a search on drawn garments; prints m
 	@$(BIN)/python -m fashion_lab.index ckpt=$(DEMO)/siamese split=test out=$(DEMO)/index
 	@$(BIN)/python -m fashion_lab.search index=$(DEMO)/index k=6 sheet=$(DEMO)/contact-sheet.png \
 	    item='[test/dress/p0046-v2.png,test/hat/p0090-v2.png,test/shoes/p0288-v2.png,test/t-shirt/p0411-v2.png]'
+	@echo "the same as a page:  $(BIN)/python -m fashion_lab.serve index=$(DEMO)/index  and open http://127.0.0.1:8000"
 
 train: $(READY) ## a training, e.g. make train ARGS="stage=classifier data=clothing"
 	$(BIN)/python -m fashion_lab.train $(ARGS)

@@ -7,7 +7,6 @@ import numpy as np
 from fashion_lab.calibration import Calibration, Examples, calibrate
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.contracts.encoder import Encoder
-from fashion_lab.data.pixels import PixelStore
 from fashion_lab.galleries import Gallery
 
 SAMPLE = 2000  # items of a gallery that ask for the others; assumption: the 5% quantile is then good to 0.5%
@@ -21,6 +20,8 @@ def on_validation(
 
     None where too few pictures have an answer.
     """
+    from fashion_lab.data.pixels import PixelStore  # only an export decodes a whole catalog
+
     store = PixelStore.open(catalog, encoder.pixels, cache=cache, workers=workers)
 
     def examples(split: str) -> Examples:

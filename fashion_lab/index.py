@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from fashion_lab.contracts.encoder import Encoder
     from fashion_lab.contracts.index import Index
+    from fashion_lab.galleries.gallery import Gallery
     from fashion_lab.galleries.update import Done, Job
 
 MODES = ("build", "add", "remove", "sync")
@@ -68,7 +69,21 @@ def _job(cfg: DictConfig, out: Path, index: "Index") -> "Job":
         from fashion_lab.galleries.nodes import on_ray
 
         embed = on_ray(_loader(cfg, threads=1), most=cfg.workers)
-    return Job(folder=out, embed=embed, engine=engine, rows=cfg.shard, strict=bool(cfg.strict))
+    return Job(
+        folder=out,
+        embed=embed,
+        engine=engine,
+        rows=cfg.shard,
+        strict=bool(cfg.strict),
+        calibrate=_what_distances_mean,
+    )
+
+
+def _what_distances_mean(gallery: "Gallery") -> dict[str, Any] | None:
+    from fashion_lab.calibrating import on_itself
+
+    means = on_itself(gallery)
+    return None if means is None else means.record()
 
 
 def _report(done: "Done", mode: str) -> None:

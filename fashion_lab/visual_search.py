@@ -50,7 +50,11 @@ class VisualSearch:
             )
         self.gallery, self.encoder = gallery, encoder
         self.index = ExactIndex() if index is None else index
-        self.index.build(gallery.vectors_ND, gallery.keys_N)
+        folder = gallery.engine_folder or gallery.folder
+        if folder is None:
+            self.index.build(gallery.vectors_ND, gallery.keys_N)
+        else:
+            self.index.load(folder, gallery.vectors_ND, gallery.keys_N)
         known = encoder.calibration or gallery.calibration
         self.calibration = None if known is None else Calibration.from_record(dict(known))
         self.filters = filters_of(gallery.items)
