@@ -16,7 +16,7 @@ MODULES = {
     ),
     "export": ("onnx", "onnxscript"),
     "onnx": ("onnxruntime",),
-    "web": ("fastapi", "uvicorn", "jinja2", "python_multipart", "starlette", "prometheus_client"),
+    "web": ("fastapi", "uvicorn", "jinja2", "python_multipart", "starlette", "prometheus_client", "pydantic"),
     "faiss": ("faiss",),
     "milvus": ("pymilvus", "milvus_lite"),
     "ray": ("ray",),
