@@ -21,6 +21,7 @@ from fashion_lab.indexes.rows import Rows
 PROPERTY = "fashion_lab"
 CONNECTING = 5.0  # seconds to wait for an answer; assumption
 ANSWER = 2**24  # bytes of vectors in an answer; a message may have 64 MiB
+TOGETHER = 32  # queries of a call: milvus-lite holds queries x rows x numbers, 24 GB for 1,000 x 100k x 64
 STRONG = "Strong"
 SELDOM = {"grpc.keepalive_time_ms": 330_000}  # at pymilvus's 10 s a plain gRPC server hangs up, and says so
 
@@ -139,7 +140,7 @@ class MilvusServer:
         self, own: str, queries_QW: NDArray[np.float32], count: int, parameters: Mapping[str, Any]
     ) -> Iterator[Rows]:
         """Give the best rows of each query, up to `count`, in the order of their ids."""
-        together = max(1, ANSWER // (4 * count * queries_QW.shape[1]))
+        together = min(TOGETHER, max(1, ANSWER // (4 * count * queries_QW.shape[1])))
         for start in range(0, len(queries_QW), together):
             answers = self._ask(
                 "search",
