@@ -166,13 +166,6 @@ def plot(rows: list[dict]) -> None:
                 kind = row["data"] == "clustered"
                 colour = f"C{list(ENGINES).index(engine)}"
                 right.plot(row["p50_ms"], row["recall"], "o" if kind else "s", color=colour)
-                right.annotate(
-                    row["data"],
-                    (row["p50_ms"], row["recall"]),
-                    (5, -9),
-                    textcoords="offset points",
-                    fontsize=7,
-                )
     left.set(
         xscale="log", yscale="log", xlabel=f"vectors of {DIM} numbers", ylabel="ms, one query, one thread"
     )
@@ -181,7 +174,7 @@ def plot(rows: list[dict]) -> None:
     right.set(
         xscale="log", xlabel="ms, one query, one thread", ylabel="recall@10 against exact", ylim=(0, 1.05)
     )
-    right.set_title("Recall at 100,000 vectors", fontsize=10)
+    right.set_title("Recall at 100,000 vectors (dots: clustered, squares: isotropic)", fontsize=10)
     for axis in (left, right):
         axis.grid(alpha=0.25)
         axis.spines[["top", "right"]].set_visible(False)
