@@ -1,8 +1,22 @@
 """For all tests: one thread, so that numbers repeat, and a cache of pixels that is gone afterwards."""
 
 import os
+import signal
 
 import pytest
+
+
+def pytest_collection_modifyitems(items):
+    """A fork takes no threads along, but what they held: those that fork go before any that start threads."""
+    items.sort(key=lambda item: item.get_closest_marker("forks") is None)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c():
+    """A shell ignores SIGINT for what it puts in the background, and children inherit that: undone here."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -214,6 +214,7 @@ def in_a_child(task):
     return child
 
 
+@pytest.mark.forks
 def test_a_file_that_outgrows_the_disk(ckpt):
     """The real thing: the system refuses the bytes in the middle of the file."""
     before = file_sha256(ckpt)
@@ -233,6 +234,7 @@ def test_a_file_that_outgrows_the_disk(ckpt):
     assert [path.name for path in ckpt.parent.iterdir()] == ["best.ckpt"]
 
 
+@pytest.mark.forks
 def test_kills_leave_the_old_file_or_the_new(tmp_path):
     """SIGKILL at random moments of a process that does nothing but save; temporary files live elsewhere."""
     path, rng = tmp_path / "checkpoints" / "last.ckpt", random.Random(3)

@@ -266,6 +266,7 @@ def write_for_ever(folder):
             one.write(folder)
 
 
+@pytest.mark.forks
 def test_kill_at_any_moment_leaves_a_whole_index(tmp_path):
     """A writer is killed 12 times; a reader finds one of the states each time, and nothing piles up."""
     folder = tmp_path / "index"
@@ -290,6 +291,7 @@ def write_in_turns(folder, times, gate):
         gallery(40 + number % 2, d=64, seed=number % 2).write(folder)
 
 
+@pytest.mark.forks
 def test_200_readers_during_20_publishes_never_see_a_mix(tmp_path):
     """Each publish waits until the reader is about to read: they meet 20 times, however fast they are."""
     folder = tmp_path / "index"

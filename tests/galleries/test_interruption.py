@@ -21,6 +21,7 @@ from fashion_lab.galleries.folder import only_writer
 
 PATHS = [f"hat/{number}.png" for number in range(10)]
 WRITES = {"os.rename", "os.remove", "os.rmdir", "os.mkdir", "os.link"}
+pytestmark = pytest.mark.forks
 FORK = multiprocessing.get_context("fork")
 
 

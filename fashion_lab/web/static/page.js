@@ -6,6 +6,7 @@
 const root = document.documentElement;
 const byHistory = new Map(); // answers to a picture have no address of their own: they live as long as this tab
 let visits = 0;
+let underway = new AbortController(); // of the last question: who asks anew no longer waits for it
 
 root.classList.add("scripted");
 history.replaceState({ visit: visits }, "");
@@ -58,8 +59,10 @@ document.addEventListener("dragstart", (event) => { dragged = event.target; });
 window.addEventListener("popstate", (event) => {
   if (!event.state) return; // a link inside the page
   const kept = byHistory.get(event.state.visit);
-  if (kept) show(kept);
-  else load(new Request(location.href));
+  if (kept) {
+    underway.abort();
+    show(kept);
+  } else load(new Request(location.href));
 });
 
 /** The last value of a name counts, as it does in the server. */
@@ -92,16 +95,20 @@ async function visit(request, keep) {
   if (request.method !== "GET") byHistory.set(visits, html);
 }
 
-/** Ask the server and show what it says; null where there is no answer. */
+/** Ask the server and show what it says; null where there is no answer, or where another question came after it. */
 async function load(request, keep) {
+  underway.abort();
+  underway = new AbortController();
+  const { signal } = underway;
   document.querySelector("main").setAttribute("aria-busy", "true");
   try {
     request.headers.set("Accept", "text/html");
-    const response = await fetch(request);
+    const response = await fetch(request, { signal });
     const html = await response.text();
     show(html, keep);
     return html;
   } catch {
+    if (signal.aborted) return null;
     document.querySelector("main").removeAttribute("aria-busy");
     document.querySelector("#announcer").textContent = "The server does not answer.";
     return null;
