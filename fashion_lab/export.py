@@ -52,10 +52,12 @@ def _meaning(means: "Calibration | None") -> str:
     """Say what the distances mean."""
     if means is None:
         return "no calibration: hits carry distances, and similarities only where the index can learn them"
+    items, threshold = means.thresholds[-1]
     return (
-        f"distances: a hit at {means.middle:.3g} is as likely of the query's class as not; farther than "
-        f"{means.threshold:.3g} nothing is like it (calls {means.alarms:.0%} of what is there strange, and "
-        f"{means.caught:.0%} of what is not; {means.made_from}, {means.queries} queries)"
+        f"distances: a hit at {means.middle:.3g} is as likely of the query's class as not; where even the "
+        f"nearest of {items} items is farther than {threshold:.3g}, nothing is like it (calls "
+        f"{means.alarms:.0%} of what is there strange, and {means.caught:.0%} of what is not; "
+        f"{means.made_from}, {means.queries} queries)"
     )
 
 

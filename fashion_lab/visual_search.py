@@ -172,7 +172,7 @@ class VisualSearch:
         """
         if self.calibration is None or not hits:
             return None
-        return self.calibration.is_strange(hits[0].distance)
+        return self.calibration.is_strange(hits[0].distance, len(self.gallery))
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._positions

@@ -36,11 +36,11 @@ def test_a_gallery_teaches_what_its_distances_mean():
 def test_no_item_sees_itself_its_product_or_its_sender():
     alone = on_itself(shop())
     assert alone is not None
-    assert alone.threshold > 0
+    assert alone.threshold(400) > 0
     for known in (["product"], ["group"], ["group", "product"]):
         hidden = on_itself(shop(*known))
         assert hidden is not None
-        assert hidden.threshold > 2 * alone.threshold
+        assert hidden.threshold(400) > 2 * alone.threshold(400)
 
 
 def test_items_without_a_class_teach_nothing():

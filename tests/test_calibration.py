@@ -61,8 +61,24 @@ def test_the_threshold_tells_known_from_strange():
     assert calibration.alarms == pytest.approx(ALARMS, abs=0.01)
     assert calibration.caught > 0.9
     assert calibration.queries == 600
-    assert not calibration.is_strange(calibration.threshold)
-    assert calibration.is_strange(calibration.threshold * 1.01)
+    assert not calibration.is_strange(calibration.threshold(2000), 2000)
+    assert calibration.is_strange(calibration.threshold(2000) * 1.01, 2000)
+
+
+def test_the_threshold_follows_the_size_of_the_gallery():
+    """One for a tenth of the gallery calls as many strange there as the one for all does among all."""
+    gallery, fresh = draw(4000, 2), draw(2000, 3)
+    calibration = calibrate(draw(2000, 1), gallery, made_from="drawn")
+    assert calibration is not None
+    distances = np.linalg.norm(fresh.vectors_ND[:, None] - gallery.vectors_ND, axis=2)
+    for items in (100, 400, 1500, 4000):
+        nearest = distances[:, :items].min(axis=1)
+        alarms = np.mean([calibration.is_strange(one, items) for one in nearest])
+        assert alarms == pytest.approx(ALARMS, abs=0.03), items
+    assert [items for items, _ in calibration.thresholds] == [125, 250, 500, 1000, 2000, 4000]
+    assert calibration.threshold(1) == calibration.threshold(125) > calibration.threshold(4000)
+    assert calibration.threshold(10**9) == calibration.threshold(4000)
+    assert calibration.threshold(125) > calibration.threshold(180) > calibration.threshold(250)
 
 
 def test_similarity_falls_from_one_to_zero_and_never_overflows():
@@ -79,7 +95,7 @@ def test_a_common_offset_changes_nothing():
     other = calibrate(draw(200, 1, offset=500), draw(900, 2, offset=500), made_from="drawn")
     assert one is not None
     assert other is not None
-    assert other.threshold == pytest.approx(one.threshold, rel=1e-3)
+    assert other.threshold(900) == pytest.approx(one.threshold(900), rel=1e-3)
     assert other.middle == pytest.approx(one.middle, rel=1e-3)
 
 
@@ -94,8 +110,8 @@ def test_a_query_does_not_see_its_own_group():
     )
     assert hidden is not None
     assert seen is not None
-    assert seen.threshold == pytest.approx(0, abs=0.01)  # each finds itself
-    assert hidden.threshold > 0.5
+    assert seen.threshold(900) == pytest.approx(0, abs=0.01)  # each finds itself
+    assert hidden.threshold(900) > 0.5
 
 
 def test_a_query_without_an_answer_is_left_out():
@@ -139,3 +155,6 @@ def test_a_record_comes_back():
         Calibration.from_record({**calibration.record(), "slope": float("nan")})
     with pytest.raises(ValueError, match="finite"):
         Calibration.from_record({**calibration.record(), "slope": None})
+    for thresholds in ([], [[5, 1.0], [5, 2.0]], [[0, 1.0]], [[5, float("inf")]], [5, 1.0], [[5]], None):
+        with pytest.raises(ValueError, match=r"no calibration|finite|not ascending"):
+            Calibration.from_record({**calibration.record(), "thresholds": thresholds})

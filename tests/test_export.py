@@ -66,7 +66,14 @@ def test_it_says_what_it_wrote(capsys):
 
 
 def test_it_learns_what_distances_mean_as_python_does(home, monkeypatch):
-    facts = {"slope": 2.0, "middle": 1.0, "threshold": 0.5, "alarms": 0.05, "caught": 0.8, "queries": 30}
+    facts = {
+        "slope": 2.0,
+        "middle": 1.0,
+        "thresholds": [[100, 0.5]],
+        "alarms": 0.05,
+        "caught": 0.8,
+        "queries": 30,
+    }
     asked = []
 
     def learn(encoder, catalog, *, cache):

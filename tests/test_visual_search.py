@@ -179,7 +179,7 @@ def test_an_expanded_query_orders_by_the_company_it_keeps():
 
 
 def test_what_distances_mean_comes_with_the_encoder_or_the_index():
-    record = {"middle": 50.0, "slope": 0.1, "threshold": 30.0, "alarms": 0.05, "caught": 0.9}
+    record = {"middle": 50.0, "slope": 0.1, "thresholds": [[10, 30.0]], "alarms": 0.05, "caught": 0.9}
     record |= {"queries": 99, "made_from": "greys"}
     search = VisualSearch(greys(*SHADES, calibration=record), MeanColour())
     near, far = (
@@ -189,7 +189,7 @@ def test_what_distances_mean_comes_with_the_encoder_or_the_index():
     assert near[0].similarity == pytest.approx(1 / (1 + math.exp(0.1 * (4 * math.sqrt(3) - 50))))
     assert (search.is_strange(near), search.is_strange(far)) == (False, True)
     encoder = MeanColour()
-    encoder.calibration = {**record, "threshold": 1e3}
+    encoder.calibration = {**record, "thresholds": [[10, 1e3]]}
     assert not VisualSearch(greys(*SHADES, calibration=record), encoder).is_strange(far)
 
 

@@ -125,7 +125,13 @@ def test_no_bars_without_a_head(items):
 @pytest.fixture
 def calibrated(items):
     meaning = Calibration(
-        middle=50, slope=0.1, threshold=60, alarms=0.05, caught=0.5, queries=100, made_from="validation"
+        middle=50,
+        slope=0.1,
+        thresholds=[(12, 60)],
+        alarms=0.05,
+        caught=0.5,
+        queries=100,
+        made_from="validation",
     )
     return store.finder(items, calibration=meaning.record())
 
