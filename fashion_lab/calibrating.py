@@ -4,10 +4,11 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_lab.calibration import Calibration, Examples, calibrate
+from fashion_lab.calibration import Calibration, calibrate
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.galleries import Gallery
+from fashion_lab.nearness import Examples
 
 SAMPLE = 2000  # items of a gallery that ask for the others; assumption: the 5% quantile is then good to 0.5%
 SEARCHED = 100_000  # items of a gallery that are asked; assumption: a minute at most

@@ -11,8 +11,8 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 VERBS = {"train", "index", "search", "report", "bench", "export", "serve"}
 LAYERS = [
-    {"contracts", "pictures", "folders", "digest", "problems", "calibration", "extras", "run_files"},
-    {"filters"},
+    {"contracts", "pictures", "folders", "digest", "problems", "odds", "nearness", "extras", "run_files"},
+    {"filters", "calibration"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "cards"},
     {"networks", "sheet", "figures"},
     {"data"},

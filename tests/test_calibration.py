@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize
 
-from fashion_lab.calibration import ALARMS, Calibration, Examples, calibrate, fit_odds
+from fashion_lab.calibration import ALARMS, Calibration, calibrate
+from fashion_lab.nearness import Examples
+from fashion_lab.odds import fit_odds
 
 CLASSES = 5
 

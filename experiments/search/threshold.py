@@ -11,11 +11,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fashion_lab.calibration import Examples, calibrate
+from fashion_lab.calibration import calibrate
 from fashion_lab.checkpoint import RECORD, find, read
 from fashion_lab.config import build
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders import load
+from fashion_lab.nearness import Examples
 
 SIZES, DRAWS = (70, 140, 280, 600, 1200, 2400), 40
 
