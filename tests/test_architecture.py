@@ -17,7 +17,7 @@ LAYERS = [
     {"networks", "sheet", "figures"},
     {"data"},
     {"modules"},
-    {"schema", "targets", "jobs", "commandline", "config", "results", "studies"},
+    {"schema", "targets", "jobs", "commandline", "config", "results", "outcomes", "studies"},
     {"checkpoint"},
     {"encoders", "bundles"},
     {"callbacks", "galleries", "evaluation", "check", "resume", "summary"},
