@@ -83,7 +83,8 @@ def answer(
             failed.append(Failure(str(path), str(error)))
     found = finder.nearest(finder.encode(pixels), k, where=where, fold=fold, expand=expand)
     answers = [
-        Answer(name, hits, strange=finder.is_strange(hits)) for name, hits in zip(read, found, strict=True)
+        Answer(name, hits, strange=finder.is_strange(hits, where))
+        for name, hits in zip(read, found, strict=True)
     ]
     answers += [
         Answer(name, finder.more_like(name, k, where=where, fold=fold, expand=expand), finder.position(name))

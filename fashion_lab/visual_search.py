@@ -165,14 +165,15 @@ class VisualSearch:
             sorted(zip(self.encoder.classes, row, strict=True), key=lambda one: -one[1]) for row in chances
         ]
 
-    def is_strange(self, hits: Sequence[Hit]) -> bool | None:
+    def is_strange(self, hits: Sequence[Hit], where: Where | None = None) -> bool | None:
         """Say whether even the nearest of a query's hits is too far off to be like it; None: nobody knows.
 
-        Meant for hits of the whole gallery: with conditions, "nothing like it" is about what meets them.
+        Give the conditions that the hits were searched with: then it is about what meets them.
         """
         if self.calibration is None or not hits:
             return None
-        return self.calibration.is_strange(hits[0].distance, len(self.gallery))
+        items = len(self.filters.rows(where)) if where else len(self.gallery)
+        return self.calibration.is_strange(hits[0].distance, items)
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._positions

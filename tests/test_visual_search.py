@@ -188,6 +188,12 @@ def test_what_distances_mean_comes_with_the_encoder_or_the_index():
     )
     assert near[0].similarity == pytest.approx(1 / (1 + math.exp(0.1 * (4 * math.sqrt(3) - 50))))
     assert (search.is_strange(near), search.is_strange(far)) == (False, True)
+    record["thresholds"] = [[1, 90.0], [10, 30.0]]
+    search = VisualSearch(greys(*SHADES, calibration=record), MeanColour())
+    assert (search.is_strange(far), search.is_strange(far, {"id": search.gallery.items[0].id})) == (
+        True,
+        False,
+    )
     encoder = MeanColour()
     encoder.calibration = {**record, "thresholds": [[10, 1e3]]}
     assert not VisualSearch(greys(*SHADES, calibration=record), encoder).is_strange(far)

@@ -145,16 +145,16 @@ def _nearest(snapshot: Snapshot, query: Query, embedded: Embedded, wish: Wish) -
     check(wish.where, snapshot)
     (hits,) = snapshot.finder.nearest(embedded.vector_D[None], wish.k, **wish.options())
     flat = query.low_information
-    return _answer(snapshot, hits, classes=embedded.classes, low_information=flat)
+    return _answer(snapshot, hits, wish, classes=embedded.classes, low_information=flat)
 
 
 def _more_like(snapshot: Snapshot, position: int, wish: Wish, classes: Classes | None) -> Answer:
     check(wish.where, snapshot)
     item = snapshot.finder.gallery.items[position]
     hits = snapshot.finder.more_like(item.id, wish.k, **wish.options())
-    return _answer(snapshot, hits, classes=classes, position=position)
+    return _answer(snapshot, hits, wish, classes=classes, position=position)
 
 
-def _answer(snapshot: Snapshot, hits: Sequence[Hit], **more: Any) -> Answer:
-    stale, strange = [is_stale(hit) for hit in hits], snapshot.finder.is_strange(hits)
+def _answer(snapshot: Snapshot, hits: Sequence[Hit], wish: Wish, **more: Any) -> Answer:
+    stale, strange = [is_stale(hit) for hit in hits], snapshot.finder.is_strange(hits, wish.where)
     return Answer(snapshot=snapshot, hits=hits, stale=stale, strange=strange, **more)
