@@ -12,7 +12,7 @@ from typing import NamedTuple, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 from rich.console import Console
-from rich.progress import track
+from rich.progress import Progress
 
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.contracts.encoder import Encoder
@@ -54,8 +54,14 @@ def in_this_process(threads: int | None = None) -> Embed:
     def embed(catalog: Catalog, parts: Parts, model: Model, folder: Path) -> list[str]:
         encoder = model.load()
         console = Console(stderr=True)
-        bar = track(parts, "embedding", console=console, transient=True, disable=not console.is_terminal)
-        return [embed_shard(catalog, part, encoder, folder, threads) for part in bar]
+        names = []
+        # not `track`: left by an error, its thread is joined when Python 3.13 ends, which then waits for ever
+        with Progress(console=console, transient=True, disable=not console.is_terminal) as progress:
+            bar = progress.add_task("embedding", total=len(parts))
+            for part in parts:
+                names.append(embed_shard(catalog, part, encoder, folder, threads))
+                progress.advance(bar)
+        return names
 
     return embed
 
