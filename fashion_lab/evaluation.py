@@ -1,32 +1,134 @@
-"""Retrieval of a split's pictures in the training pictures: query -> gallery, outside of training."""
+"""How a network does on a split, picture by picture: what a run's metrics are the means of.
 
+N pictures, G of them searched, D embedding, C classes.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+import numpy as np
 import torch
-from torch import nn
+from numpy.typing import NDArray
+from torch import Tensor, nn
 
-from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.contracts.catalog import Catalog, Ints
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.encoders.batches import in_batches, probabilities
 from fashion_lab.encoders.torch_encoder import embed
-from fashion_lab.metrics.retrieval import retrieval_metrics
+from fashion_lab.metrics.retrieval import KEYS, leave_one_out_scores, retrieval_scores
+from fashion_lab.outcomes import CORRECT, Outcomes
+
+GREY_SIDE = 32  # of the raw pixels that an embedding must beat; as in the studies' floor
+GALLERY = "gallery/"
+OTHERS = "other_senders/"
 
 
-def gallery_metrics(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> dict[str, float]:
-    """Search a split's pictures among the training pictures, over all and with the query's sender hidden.
+def classified(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
+    """Classify a split's readable pictures: `accuracy`, and the probabilities."""
+    rows = store.keep_readable(catalog.splits[split])
+    with _at_rest(network):
+        chances_NC = probabilities(embed(network, store.at(rows)))
+    right_N = (chances_NC.argmax(axis=1) == catalog.labels[rows]).astype(np.float64)
+    return _outcomes(catalog, split, rows, {CORRECT: right_N}, chances_NC)
 
-    Returns:
-        `gallery/<metric>` and, where the catalog has groups, `gallery/other_senders/<metric>`.
+
+def retrieved(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
+    """Search a split's readable pictures: among themselves, and among the training pictures.
+
+    Scores are the four of `metrics.retrieval`, over all items and, as `other_senders/...`, with the query's
+    sender hidden; as they are for leave-one-out, as `gallery/...` for the training pictures.
     """
+    rows, searched = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
+    with _at_rest(network):
+        vectors_ND, vectors_GD = (
+            torch.from_numpy(embed(network, store.at(some))) for some in (rows, searched)
+        )
+    return _outcomes(catalog, split, rows, _views(catalog, rows, vectors_ND, searched, vectors_GD))
+
+
+def raw_pixels(catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
+    """Search a split's pictures among themselves by their grey pixels, 32 x 32: what needs no training."""
+    rows = store.keep_readable(catalog.splits[split])
+    grey_ND = torch.cat([_grey(torch.from_numpy(batch)) for batch in in_batches(store.at(rows))])
+    return _outcomes(catalog, split, rows, _views(catalog, rows, grey_ND))
+
+
+def means_of(outcomes: Outcomes, view: str = "") -> dict[str, float]:
+    """Average the scores whose names begin with a view, and count the queries of each that have an answer."""
+    found: dict[str, float] = {}
+    for name, scores_N in outcomes.scores.items():
+        if not name.startswith(view):
+            continue
+        known_N = scores_N[np.isfinite(scores_N)]
+        found[name] = float(known_N.mean()) if len(known_N) else float("nan")
+        head, _, last = name.rpartition("/")
+        if last == KEYS[-1]:
+            found[f"{head}/num_queries" if head else "num_queries"] = float(len(known_N))
+    return found
+
+
+def _views(
+    catalog: Catalog,
+    rows: Ints,
+    vectors_ND: Tensor,
+    searched: Ints | None = None,
+    vectors_GD: Tensor | None = None,
+) -> dict[str, NDArray[np.float64]]:
+    """Score all searches of a split: by the metrics' names."""
+    labels_N = torch.from_numpy(catalog.labels[rows])
+    found: dict[str, NDArray[np.float64]] = {}
+    groups = None if catalog.groups is None else torch.from_numpy(catalog.groups)
+    for senders in (None, groups) if groups is not None else (None,):
+        prefix = "" if senders is None else OTHERS
+        groups_N = None if senders is None else senders[rows]
+        found |= _named(prefix, leave_one_out_scores(vectors_ND, labels_N, groups_N))
+        if searched is not None and vectors_GD is not None:
+            scores_N4 = retrieval_scores(
+                vectors_ND,
+                labels_N,
+                vectors_GD,
+                torch.from_numpy(catalog.labels[searched]),
+                query_groups_Q=groups_N,
+                gallery_groups_G=None if senders is None else senders[searched],
+            )
+            found |= _named(GALLERY + prefix, scores_N4)
+    return found
+
+
+def _named(prefix: str, scores_N4: Tensor) -> dict[str, NDArray[np.float64]]:
+    return {prefix + key: scores_N4[:, column].numpy() for column, key in enumerate(KEYS)}
+
+
+def _grey(pixels_BCHW: Tensor) -> Tensor:
+    grey_B1HW = pixels_BCHW.float().mean(dim=1, keepdim=True) / 255
+    return nn.functional.adaptive_avg_pool2d(grey_B1HW, GREY_SIDE).flatten(1)
+
+
+def _outcomes(
+    catalog: Catalog,
+    split: str,
+    rows: Ints,
+    scores: Mapping[str, NDArray[np.float64]],
+    probabilities_NC: NDArray[np.float32] | None = None,
+) -> Outcomes:
+    return Outcomes(
+        catalog=catalog.name,
+        split=split,
+        classes=tuple(catalog.classes),
+        items_N=np.array([catalog.item(int(row)) for row in rows]),
+        labels_N=catalog.labels[rows],
+        groups_N=None if catalog.groups is None else catalog.groups[rows],
+        scores=scores,
+        probabilities_NC=probabilities_NC,
+    )
+
+
+@contextmanager
+def _at_rest(network: nn.Module) -> Iterator[None]:
+    """Evaluate a network, and leave it as it was."""
     was_training = network.training
     network.eval()
-    queries, gallery = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
-    vectors = [torch.from_numpy(embed(network, store.at(rows))) for rows in (queries, gallery)]
-    network.train(was_training)
-    labels = [torch.from_numpy(catalog.labels[rows]) for rows in (queries, gallery)]
-    scores = retrieval_metrics(vectors[0], labels[0], vectors[1], labels[1])
-    metrics = {f"gallery/{name}": value for name, value in scores.items()}
-    if catalog.groups is not None:
-        groups = [torch.from_numpy(catalog.groups[rows]) for rows in (queries, gallery)]
-        hidden = retrieval_metrics(
-            vectors[0], labels[0], vectors[1], labels[1], query_groups_Q=groups[0], gallery_groups_G=groups[1]
-        )
-        metrics |= {f"gallery/other_senders/{name}": value for name, value in hidden.items()}
-    return metrics
+    try:
+        yield
+    finally:
+        network.train(was_training)

@@ -18,6 +18,9 @@ from fashion_lab.folders import flush
 
 FOLDER = "outcomes"
 FORMAT = 1
+VALIDATION, START = "validation", "validation-start"
+"""The names under which a training leaves those of its best checkpoint, and of where stage 2 began."""
+
 CORRECT = "accuracy"
 """The score of a classifier: 1 where it is right, else 0."""
 

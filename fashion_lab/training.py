@@ -15,12 +15,13 @@ from fashion_lab.callbacks.checkpoint_io import AtomicCheckpointIO
 from fashion_lab.callbacks.dashboard import Dashboard
 from fashion_lab.callbacks.run import SeedSteps, StopOnSignal, WriteRecord
 from fashion_lab.checkpoint import RECORD, read
+from fashion_lab.comparison import table_of
 from fashion_lab.config import ConfigError, build
 from fashion_lab.device import effective_precision, settle
-from fashion_lab.evaluation import gallery_metrics
 from fashion_lab.modules.base import StageModule
 from fashion_lab.modules.classifier import ClassifierModule
-from fashion_lab.modules.siamese import SiameseModule
+from fashion_lab.outcomes import START, VALIDATION
+from fashion_lab.record_outcomes import outcome_metrics, stage_2_compared
 from fashion_lab.results import surroundings, write_result
 from fashion_lab.resume import held, last_checkpoint, resumed_config
 from fashion_lab.run_files import BEST, FOLDER, LAST, find
@@ -74,6 +75,8 @@ class Training:
             path = write_result(self.folder, result)
             self._show(parts, trainer, best, metrics)
             console.print(closing_block(result, path))
+            if self.cfg.stage == "siamese":
+                console.print(table_of(result))
         del parts, trainer, best
         gc.collect()
         return metrics[self.cfg.monitor.metric]
@@ -97,7 +100,7 @@ class Training:
         callbacks += [SeedSteps(self.cfg.seed), WriteRecord(parts.record), stop, *self.callbacks]
         logger = [build(node, trusted=self.trusted) for node in self.cfg.logger.values() if node is not None]
         if self.cfg.stage == "siamese" and not parts.record["start"]:
-            parts.record["start"] = self._evaluate(parts, "validation", precision, logger)
+            parts.record["start"] = self._evaluate(parts, precision, logger, keep=START)
         trainer = self._trainer(callbacks=callbacks, logger=logger, precision=precision)
         started = time.monotonic()
         path = self.resume_from and str(self.resume_from)
@@ -119,16 +122,17 @@ class Training:
         )
         return trainer
 
-    def _evaluate(self, parts: Parts, split: str, precision: str, logger: Any = False) -> dict[str, float]:
-        """Evaluate the module as it is, in a trainer of its own: no averaging, no checkpoints."""
+    def _evaluate(
+        self, parts: Parts, precision: str, logger: Any = False, keep: str | None = None
+    ) -> dict[str, float]:
+        """Evaluate the module as it is on validation, in a trainer of its own: no averaging, no checkpoints.
+
+        With `keep`, the outcomes by picture stay in the run's folder under that name.
+        """
         trainer = self._trainer(callbacks=[], logger=logger, enable_checkpointing=False, precision=precision)
-        run = trainer.test if split == "test" else trainer.validate
-        (metrics,) = run(parts.module, datamodule=parts.data, verbose=False)
+        (metrics,) = trainer.validate(parts.module, datamodule=parts.data, verbose=False)
         found = {name.split("/", 1)[1]: float(value) for name, value in metrics.items()}
-        if isinstance(parts.module, SiameseModule):
-            encoder = parts.module.network.embedding_network
-            found |= gallery_metrics(encoder, parts.catalog, parts.store, split)
-        return found
+        return found | outcome_metrics(parts, self.folder, keep)
 
     def _metrics(self, parts: Parts, precision: str) -> tuple[dict[str, float], dict[str, Any]]:
         """Evaluate the last and the best checkpoint; the best one stays in the module, and is returned."""
@@ -137,13 +141,11 @@ class Training:
         best = read(find(self.folder))
         if last.exists():
             parts.module.load_state_dict(read(last)["state_dict"])
-            found = self._evaluate(parts, "validation", precision)
+            found = self._evaluate(parts, precision)
             metrics |= {f"val_last/{name}": value for name, value in found.items()}
         parts.module.load_state_dict(best["state_dict"])
-        for split, prefix in (("validation", "val"), ("test", "test")):
-            if len(parts.data.splits.get(split, ())):
-                found = self._evaluate(parts, split, precision)
-                metrics |= {f"{prefix}/{name}": value for name, value in found.items()}
+        found = self._evaluate(parts, precision, keep=VALIDATION)
+        metrics |= {f"val/{name}": value for name, value in found.items()}
         return metrics, best
 
     def _result(
@@ -156,6 +158,7 @@ class Training:
             "metrics": metrics,
             **_confusions(parts.module),
             "monitor": OmegaConf.to_container(self.cfg.monitor),
+            **stage_2_compared(parts, self.folder),
             **parts.size._asdict(),
             "seconds": {"total": round(seconds, 1), "fit": round(self.fit_seconds, 1)},
             "epochs": trainer.current_epoch,

@@ -13,7 +13,7 @@ from fashion_lab.catalogs.folder import FolderCatalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.batches import EMBED_BATCH
 from fashion_lab.encoders.torch_encoder import embed
-from fashion_lab.evaluation import gallery_metrics
+from fashion_lab.evaluation import retrieved
 from fashion_lab.galleries import Gallery, Item, Source
 from fashion_lab.galleries.embedding import BATCH
 from fashion_lab.galleries.threads import AHEAD, TASK
@@ -114,7 +114,7 @@ def test_embedding_rows_takes_a_batch_at_a_time_and_gives_the_same_bits(many):
 
 def test_evaluating_takes_a_batch_at_a_time(many):
     catalog, store = many
-    gallery_metrics(SiameseEncoder(toy_backbone()), catalog, store, "validation")
+    retrieved(SiameseEncoder(toy_backbone()), catalog, store, "validation")
     assert 0 < Watched.largest <= EMBED_BATCH
 
 

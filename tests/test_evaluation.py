@@ -4,7 +4,7 @@ import torch
 from toys import ToyCatalog, toy_backbone
 
 from fashion_lab.encoders.torch_encoder import embed
-from fashion_lab.evaluation import gallery_metrics
+from fashion_lab.evaluation import means_of, retrieved
 from fashion_lab.networks import SiameseEncoder
 
 
@@ -32,7 +32,7 @@ def test_queries_of_a_split_search_the_training_pictures(network):
     )  # hard, so that the neighbour matters
     broken = [int(catalog.splits["train"][0]), int(catalog.splits["validation"][1])]
     rows, gallery = (np.setdiff1d(catalog.splits[name], broken) for name in ("validation", "train"))
-    metrics = gallery_metrics(network, catalog, catalog.store(*broken), "validation")
+    metrics = means_of(retrieved(network, catalog, catalog.store(*broken), "validation"))
     assert network.training, "it is left as it was"
     among_all, among_others = (
         naive_precision_at_1(network, catalog, rows, gallery, other_senders=hidden)
@@ -46,7 +46,7 @@ def test_queries_of_a_split_search_the_training_pictures(network):
 
 def test_without_senders(network):
     catalog = ToyCatalog(known=False)
-    metrics = gallery_metrics(network.eval(), catalog, catalog.store(), "test")
+    metrics = means_of(retrieved(network.eval(), catalog, catalog.store(), "test"))
     assert not network.training
     assert not any("other_senders" in name for name in metrics)
     assert metrics["gallery/num_queries"] == 3

@@ -92,7 +92,7 @@ def floors() -> list[dict[str, str]]:
 
     from fashion_lab.catalogs.clothing import ClothingCatalog
     from fashion_lab.data.pixels import PixelStore
-    from fashion_lab.metrics.retrieval import leave_one_out, retrieval_metrics
+    from fashion_lab.metrics.retrieval import leave_one_out, means, retrieval_scores
     from fashion_lab.pictures import PixelSpec
     from fashion_lab.studies.intervals import estimate
 
@@ -112,7 +112,7 @@ def floors() -> list[dict[str, str]]:
             train, val = catalog.splits["train"], catalog.splits["validation"]
             labels, groups = torch.from_numpy(catalog.labels), torch.from_numpy(catalog.groups)
             majority = np.bincount(catalog.labels[train]).argmax()
-            near = retrieval_metrics(grey[val], labels[val], grey[train], labels[train])
+            near = means(retrieval_scores(grey[val], labels[val], grey[train], labels[train]))
             values = {
                 "majority class": float((catalog.labels[val] == majority).mean()),
                 "nearest grey pixels": near["precision_at_1"],

@@ -18,8 +18,8 @@ def find_queries(
     own_NN = torch.eye(len(labels_N), dtype=torch.bool)
     relevant_NN = (labels_N[:, None] == labels_N) & ~own_NN
     apart_NN = distances(embeddings_ND, embeddings_ND)
-    scores_A = score_queries(apart_NN, relevant_NN, own_NN)[:, KEYS.index("map_at_r")]
     answerable_A = relevant_NN.any(1).nonzero()[:, 0]
+    scores_A = score_queries(apart_NN, relevant_NN, own_NN)[answerable_A, KEYS.index("map_at_r")]
     order_A = torch.randperm(len(scores_A), generator=torch.Generator().manual_seed(seed))
     if worst:
         order_A = order_A[scores_A[order_A].argsort(stable=True)]

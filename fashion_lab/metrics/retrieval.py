@@ -25,16 +25,21 @@ equally large, and never a query's own neighbours in the file.
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities import dim_zero_cat
 
 KEYS = ("precision_at_1", "precision_at_5", "map_at_r", "r_precision")
 PAIRS_AT_ONCE = 2**22  # about 100 MB of distances and sort keys at a time; assumption
 LARGEST = 1e15  # squares of larger coordinates come near the end of float32 (3.4e38)
 
 
+def means(scores_Q4: Tensor) -> dict[str, float]:
+    """Average the scores of the queries that have a right answer, and count these."""
+    scores_Q4 = scores_Q4[~scores_Q4.isnan().any(dim=1)]
+    found = dict(zip(KEYS, scores_Q4.mean(dim=0).tolist(), strict=True))
+    return {**found, "num_queries": float(len(scores_Q4))}
+
+
 @torch.no_grad()
-def retrieval_metrics(
+def retrieval_scores(
     queries_QD: Tensor,
     query_labels_Q: Tensor,
     gallery_GD: Tensor,
@@ -44,7 +49,7 @@ def retrieval_metrics(
     query_groups_Q: Tensor | None = None,
     gallery_groups_G: Tensor | None = None,
     pairs_at_once: int = PAIRS_AT_ONCE,
-) -> dict[str, float]:
+) -> Tensor:
     """Score the search of every query in the gallery.
 
     Args:
@@ -58,7 +63,7 @@ def retrieval_metrics(
         pairs_at_once: bounds the memory, about 24 bytes a pair; changes no result.
 
     Returns:
-        The four `KEYS`, each 0 .. 1 (nan where no query has a right answer), and `num_queries`.
+        float64 [Q, 4], columns as `KEYS`, each 0 .. 1, on the CPU; NaN where a query has no right answer.
 
     Raises:
         ValueError: NaN or infinite embeddings, shapes that do not fit, groups on one side only.
@@ -81,9 +86,7 @@ def retrieval_metrics(
             hidden_QG |= query_groups_Q[part, None] == gallery_groups_G
         relevant_QG = (query_labels_Q[part, None] == gallery_labels_G) & ~hidden_QG
         chunks.append(score_queries(distances(queries_QD[part], gallery_GD), relevant_QG, hidden_QG).cpu())
-    scores_Q4 = torch.cat(chunks)
-    means = dict(zip(KEYS, scores_Q4.mean(dim=0).tolist(), strict=True))
-    return {**means, "num_queries": float(len(scores_Q4))}
+    return torch.cat(chunks)
 
 
 def leave_one_out(
@@ -93,8 +96,19 @@ def leave_one_out(
     *,
     pairs_at_once: int = PAIRS_AT_ONCE,
 ) -> dict[str, float]:
-    """Search each item among all others, without its own group where groups come: see `retrieval_metrics`."""
-    return retrieval_metrics(
+    """Search each item among all others, without its own group where groups come: see `retrieval_scores`."""
+    return means(leave_one_out_scores(embeddings_ND, labels_N, groups_N, pairs_at_once=pairs_at_once))
+
+
+def leave_one_out_scores(
+    embeddings_ND: Tensor,
+    labels_N: Tensor,
+    groups_N: Tensor | None = None,
+    *,
+    pairs_at_once: int = PAIRS_AT_ONCE,
+) -> Tensor:
+    """Give what `leave_one_out` averages, item by item: see `retrieval_scores`."""
+    return retrieval_scores(
         embeddings_ND,
         labels_N,
         embeddings_ND,
@@ -124,10 +138,12 @@ def nearest(distances_QG: Tensor, k: int) -> Tensor:
 
 
 def score_queries(distances_QG: Tensor, relevant_QG: Tensor, hidden_QG: Tensor) -> Tensor:
-    """Score each query that has a right answer: float64 [Q' <= Q, 4], columns as `KEYS`."""
+    """Score each query: float64 [Q, 4], columns as `KEYS`; NaN where it has no right answer."""
     answerable_Q = relevant_QG.any(dim=1)
+    scores_Q4 = torch.full((len(relevant_QG), len(KEYS)), torch.nan, dtype=torch.float64)
+    scores_Q4 = scores_Q4.to(relevant_QG.device)
     if not answerable_Q.any():
-        return torch.zeros(0, len(KEYS), dtype=torch.float64)
+        return scores_Q4
     distances_QG = distances_QG.masked_fill(hidden_QG, torch.inf)[answerable_Q]
     relevant_QG, visible_Q = relevant_QG[answerable_Q], (~hidden_QG[answerable_Q]).sum(dim=1)
     r_Q = relevant_QG.sum(dim=1)
@@ -141,7 +157,8 @@ def score_queries(distances_QG: Tensor, relevant_QG: Tensor, hidden_QG: Tensor) 
         (within_r_QK * hits_QK.cumsum(dim=1) / ranks_K).sum(dim=1) / r_Q,
         within_r_QK.sum(dim=1) / r_Q,
     ]
-    return torch.stack(columns, dim=1)
+    scores_Q4[answerable_Q] = torch.stack(columns, dim=1)
+    return scores_Q4
 
 
 def _check_embeddings(embeddings_ND: Tensor, labels_N: Tensor, what: str) -> None:
@@ -164,43 +181,3 @@ def _check_one_each(these: Tensor, embeddings_ND: Tensor, name: str) -> None:
     """Refuse anything but one entry for each embedding."""
     if these.shape != embeddings_ND.shape[:1]:
         raise ValueError(f"{name} have shape {tuple(these.shape)}: give one each, [{len(embeddings_ND)}]")
-
-
-class RetrievalMetrics(Metric):
-    """Collects embeddings over an epoch and scores them leave-one-out.
-
-    `compute()` gives `KEYS` and `num_queries` and, where groups came, the same under `other_senders/` with
-    the query's own group hidden. Several processes gather all embeddings: show each item to one only.
-    """
-
-    is_differentiable = False
-    higher_is_better = True
-    full_state_update = False
-    embeddings: list[Tensor]
-    labels: list[Tensor]
-    groups: list[Tensor]
-
-    def __init__(self) -> None:
-        super().__init__()
-        for state in ("embeddings", "labels", "groups"):
-            self.add_state(state, default=[], dist_reduce_fx="cat")
-
-    def update(self, embeddings_BD: Tensor, labels_B: Tensor, groups_B: Tensor | None = None) -> None:
-        """Keep one batch; groups with every batch or with none."""
-        if self.embeddings and (groups_B is not None) != bool(self.groups):
-            raise ValueError("groups came with some batches and not with others: give them always or never")
-        self.embeddings.append(embeddings_BD.detach().float())
-        self.labels.append(labels_B.detach())
-        if groups_B is not None:
-            self.groups.append(groups_B.detach())
-
-    def compute(self) -> dict[str, Tensor]:
-        """Score everything kept since the last `reset`: scalars on the metric's device."""
-        if not len(self.embeddings):
-            raise ValueError("no embeddings to score: call update() before compute()")
-        items = dim_zero_cat(self.embeddings), dim_zero_cat(self.labels)
-        scores = leave_one_out(*items)
-        if len(self.groups):
-            hidden = leave_one_out(*items, dim_zero_cat(self.groups))
-            scores |= {f"other_senders/{key}": score for key, score in hidden.items()}
-        return {key: torch.tensor(score, device=self.device) for key, score in scores.items()}

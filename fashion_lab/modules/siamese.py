@@ -5,7 +5,7 @@ from torch import Tensor, nn
 
 from fashion_lab.contracts.batch import GROUPS, IMAGES, LABELS, PRODUCTS, TRIPLETS, Batch
 from fashion_lab.metrics.embedding import SUMMARY, triplet_summary
-from fashion_lab.metrics.retrieval import RetrievalMetrics
+from fashion_lab.metrics.retrieval_metric import RetrievalMetrics
 from fashion_lab.modules.base import OptimizerFactory, StageModule
 from fashion_lab.modules.schedule import Schedule
 from fashion_lab.networks import SiameseNetwork

@@ -7,7 +7,9 @@ import pytest
 import torch
 from pytorch_metric_learning.utils.accuracy_calculator import AccuracyCalculator
 
-from fashion_lab.metrics.retrieval import KEYS, RetrievalMetrics, leave_one_out, nearest, retrieval_metrics
+from fashion_lab.metrics.retrieval import KEYS, leave_one_out, nearest, retrieval_scores
+from fashion_lab.metrics.retrieval import means as averaged
+from fashion_lab.metrics.retrieval_metric import RetrievalMetrics
 
 
 def naive(queries, query_labels, gallery, labels, own, query_groups=None, groups=None):
@@ -57,9 +59,10 @@ def test_query_to_gallery_is_the_naive_loop(hide):
     queries, query_labels, query_groups = items(n=23, classes=6, seed=1)
     gallery, labels, groups = items(n=40, classes=5, seed=2)
     query_groups, groups = (query_groups, groups) if hide else (None, None)
-    ours = retrieval_metrics(
+    scores = retrieval_scores(
         queries, query_labels, gallery, labels, query_groups_Q=query_groups, gallery_groups_G=groups
     )
+    ours = averaged(scores)
     same(ours, naive(queries, query_labels, gallery, labels, [-1] * 23, query_groups, groups))
 
 
@@ -67,7 +70,7 @@ def test_some_queries_are_in_the_gallery():
     gallery, labels, _ = items()
     own = torch.tensor([5, -1, 60, 0])
     queries, query_labels = gallery[[5, 7, 60, 0]], labels[[5, 7, 60, 0]]
-    ours = retrieval_metrics(queries, query_labels, gallery, labels, own_position_Q=own)
+    ours = averaged(retrieval_scores(queries, query_labels, gallery, labels, own_position_Q=own))
     same(ours, naive(queries, query_labels, gallery, labels, own.tolist()))
 
 
@@ -183,11 +186,11 @@ def test_what_cannot_be_ranked_is_refused(value):
 def test_shapes_that_do_not_fit_are_refused():
     embeddings, labels, groups = items()
     with pytest.raises(ValueError, match="7 dimensions, the gallery 6"):
-        retrieval_metrics(embeddings, labels, embeddings[:, :6], labels)
+        retrieval_scores(embeddings, labels, embeddings[:, :6], labels)
     with pytest.raises(ValueError, match="labels have shape"):
         leave_one_out(embeddings, labels[:5])
     with pytest.raises(ValueError, match="both, or neither"):
-        retrieval_metrics(embeddings, labels, embeddings, labels, query_groups_Q=groups)
+        retrieval_scores(embeddings, labels, embeddings, labels, query_groups_Q=groups)
 
 
 @pytest.mark.parametrize("with_groups", [False, True])

@@ -1,0 +1,54 @@
+"""Did stage 2 help? Raw pixels, the embedding that it started from and its own, on the same pictures."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from rich.table import Table
+
+from fashion_lab.outcomes import Outcomes
+from fashion_lab.studies.resampling import Interval, paired_difference
+
+TOLD = ("map_at_r", "precision_at_1", "precision_at_5")
+RAW, STAGE_1, STAGE_2, NO_STAGE_1 = "raw pixels", "stage 1", "stage 2", "untrained"
+
+
+def compare(embeddings: Mapping[str, Outcomes]) -> dict[str, dict[str, float]]:
+    """Average what a search with each embedding finds: by embedding, by metric."""
+    return {
+        name: {key: float(np.nanmean(outcomes.scores[key])) for key in TOLD}
+        for name, outcomes in embeddings.items()
+    }
+
+
+def gain(after: Outcomes, before: Outcomes) -> dict[str, Interval]:
+    """Find how much one is better than the other, by metric: paired by query, intervals over senders."""
+    assert after.same_pictures(before), "two splits cannot be paired"
+    return {
+        key: paired_difference(after.scores[key], before.scores[key], after.groups_N)
+        for key in TOLD
+        if np.isfinite(after.scores[key]).any()
+    }
+
+
+def table_of(result: Mapping[str, Any]) -> Table:
+    """Show what `result.json` of stage 2 says of it."""
+    table = Table(
+        title="Did stage 2 help? (validation, among itself)", title_justify="left"
+    )
+    table.add_column("embedding")
+    for key in TOLD:
+        table.add_column(key, justify="right")
+    for name, row in result["compared"].items():
+        table.add_row(name, *(f"{row[key]:.3f}" for key in TOLD))
+    gained = result["gained"]
+    if gained:
+        table.add_section()
+        table.add_row("gain of stage 2", *(_gain(gained.get(key)) for key in TOLD))
+        units = next(iter(gained.values()))["units"]
+        table.caption = f"gain: paired by query, 95% interval by bootstrap over {units} senders or pictures"
+    return table
+
+
+def _gain(one: Mapping[str, float] | None) -> str:
+    return "" if one is None else f"{one['value']:+.3f} [{one['low']:+.3f}, {one['high']:+.3f}]"

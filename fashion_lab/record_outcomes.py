@@ -1,0 +1,42 @@
+"""What a training leaves of its evaluations, picture by picture, and what it makes of them at its end."""
+
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from fashion_lab.assembly import Parts
+from fashion_lab.comparison import NO_STAGE_1, RAW, STAGE_1, STAGE_2, compare, gain
+from fashion_lab.evaluation import GALLERY, classified, means_of, raw_pixels, retrieved
+from fashion_lab.modules.siamese import SiameseModule
+from fashion_lab.outcomes import START, VALIDATION, Outcomes
+
+
+def outcome_metrics(parts: Parts, folder: Path, keep: str | None = None) -> dict[str, float]:
+    """Evaluate the module as it is on validation, by picture; gives the metrics that its own steps do not.
+
+    Args:
+        parts: what is trained.
+        folder: the run's.
+        keep: under which name the outcomes stay there; None: they do not.
+    """
+    catalog, store = parts.catalog, parts.store
+    metrics: dict[str, float] = {}
+    if isinstance(parts.module, SiameseModule):
+        outcomes = retrieved(parts.module.network.embedding_network, catalog, store, VALIDATION)
+        metrics = means_of(outcomes, GALLERY)
+    elif keep is not None:
+        outcomes = classified(parts.module.network, catalog, store, VALIDATION)
+    if keep is not None:
+        replace(outcomes, split=keep).save(folder)
+    return metrics
+
+
+def stage_2_compared(parts: Parts, folder: Path) -> dict[str, Any]:
+    """Say for the result of stage 2 whether it helped: see `fashion_lab.comparison`."""
+    if not isinstance(parts.module, SiameseModule):
+        return {}
+    raw = raw_pixels(parts.catalog, parts.store, VALIDATION)
+    after, before = Outcomes.load(folder, VALIDATION), Outcomes.load(folder, START)
+    start = STAGE_1 if parts.record["parent"] else NO_STAGE_1
+    gained = {key: asdict(one) for key, one in gain(after, before).items()}
+    return {"compared": compare({RAW: raw, start: before, STAGE_2: after}), "gained": gained}
