@@ -33,9 +33,7 @@ def gain(after: Outcomes, before: Outcomes) -> dict[str, Interval]:
 
 def table_of(result: Mapping[str, Any]) -> Table:
     """Show what `result.json` of stage 2 says of it."""
-    table = Table(
-        title="Did stage 2 help? (validation, among itself)", title_justify="left"
-    )
+    table = Table(title="Did stage 2 help? (validation, among itself)", title_justify="left")
     table.add_column("embedding")
     for key in TOLD:
         table.add_column(key, justify="right")

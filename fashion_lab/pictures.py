@@ -3,6 +3,7 @@
 import errno
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO
 
@@ -62,6 +63,14 @@ def open_picture(
             f"{name}: {width} x {height} pixels; 1 to {max_pixels:,} are read: make it smaller"
         )
     return image
+
+
+def jpeg(image: Image.Image) -> bytes:
+    """Encode the pixels of an RGB image and nothing else."""
+    bare, file = Image.new("RGB", image.size), BytesIO()
+    bare.paste(image)  # a picture carries its file's comment along, and Pillow would write it down again
+    bare.save(file, "JPEG", quality=85, optimize=True)
+    return file.getvalue()
 
 
 def reduced(image: Image.Image, longest: int) -> Image.Image:

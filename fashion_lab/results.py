@@ -21,11 +21,15 @@ PACKAGES = (
 
 def write_result(folder: Path, result: Mapping[str, Any]) -> Path:
     """Write `result.json` whole or not at all; a metric that has no value is null: JSON knows no NaN."""
-    path = folder / RESULT
     metrics = {
         name: value if math.isfinite(value) else None for name, value in result.get("metrics", {}).items()
     }
-    replace_text(path, json.dumps({**result, "metrics": metrics}, indent=2, allow_nan=False) + "\n")
+    return write_json(folder / RESULT, {**result, "metrics": metrics})
+
+
+def write_json(path: Path, content: Mapping[str, Any]) -> Path:
+    """Write a file of JSON whole or not at all; NaN is a fault of ours."""
+    replace_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
     return path
 
 

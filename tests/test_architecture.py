@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fashion_lab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VERBS = {"train", "index", "search", "report", "bench", "export", "serve"}
+VERBS = {"train", "evaluate", "index", "search", "report", "bench", "export", "serve"}
 LAYERS = [
     {"contracts", "pictures", "folders", "digest", "problems", "odds", "nearness", "extras", "run_files"},
     {"filters", "calibration"},
@@ -25,8 +25,8 @@ LAYERS = [
     {"ranking"},
     {"visual_search"},
     {"assembly", "device"},
-    {"record_outcomes"},
-    {"training", "indexing", "searching", "web"},
+    {"record_outcomes", "evaluations"},
+    {"training", "evaluating", "indexing", "searching", "web"},
     {"answer_sheet"},
     {"benchmarks"},
     VERBS,

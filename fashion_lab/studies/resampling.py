@@ -77,20 +77,41 @@ def bootstrap(
         draws: B.
         seed: of the draws: the same each time, so that two recipes meet the same ones.
     """
+
+    def column(weights_BN: Floats) -> Floats:
+        return statistic(weights_BN)[:, None]
+
+    (found,) = bootstrap_each(column, count, groups_N, draws=draws, seed=seed)
+    return found
+
+
+def bootstrap_each(
+    statistics: Statistic,
+    count: int,
+    groups_N: NDArray[np.int64] | None = None,
+    *,
+    draws: int = DRAWS,
+    seed: int = 0,
+) -> list[Interval]:
+    """Find the intervals of several statistics by the same draws: weights [B, N] to values [B, M]."""
     assert count > 0, "a statistic of nothing"
     units_N = np.arange(count) if groups_N is None else np.unique(groups_N, return_inverse=True)[1]
     assert len(units_N) == count, f"{len(units_N)} groups for {count} pictures"
     units = int(units_N.max()) + 1
-    value = float(statistic(np.ones((1, count)))[0])
+    values_M = statistics(np.ones((1, count)))[0]
     rng, found, step = np.random.default_rng(seed), [], max(1, WEIGHTS_AT_ONCE // count)
     for start in range(0, draws, step):
         drawn_BG = rng.multinomial(units, np.full(units, 1 / units), size=min(step, draws - start))
-        found.append(statistic(drawn_BG[:, units_N].astype(np.float64)))
-    values_B = np.concatenate(found)
-    values_B = values_B[np.isfinite(values_B)]
-    if not len(values_B) or not math.isfinite(value):
+        found.append(statistics(drawn_BG[:, units_N].astype(np.float64)))
+    draws_BM = np.concatenate(found)
+    return [_interval(float(values_M[m]), draws_BM[:, m], units) for m in range(len(values_M))]
+
+
+def _interval(value: float, draws_B: Floats, units: int) -> Interval:
+    draws_B = draws_B[np.isfinite(draws_B)]
+    if not len(draws_B) or not math.isfinite(value):
         return Interval(math.nan, math.nan, math.nan, units)
-    low, high = np.quantile(values_B, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
+    low, high = np.quantile(draws_B, [(1 - LEVEL) / 2, (1 + LEVEL) / 2]).tolist()
     return Interval(value, low, high, units)
 
 

@@ -16,7 +16,7 @@ from typing import BinaryIO, TypeAlias
 from PIL import Image
 
 from fashion_lab.galleries import Item
-from fashion_lab.pictures import open_picture, reduced
+from fashion_lab.pictures import jpeg, open_picture, reduced
 from fashion_lab.web.live import Snapshot
 
 SIZES = (160, 320, 640, 1024)  # longest sides that can be asked for: few, so that a cache can hold them
@@ -63,14 +63,6 @@ def small(source: Path | BinaryIO, size: int) -> bytes:
     """Encode a picture anew: `size` pixels on its longer side at most. Raises PictureError."""
     with open_picture(source) as image:
         return jpeg(reduced(image, size))
-
-
-def jpeg(image: Image.Image) -> bytes:
-    """Encode the pixels and nothing else."""
-    bare, file = Image.new("RGB", image.size), io.BytesIO()
-    bare.paste(image)  # a picture carries its file's comment along, and Pillow would write it down again
-    bare.save(file, "JPEG", quality=85, optimize=True)
-    return file.getvalue()
 
 
 def signature(path: str) -> Signature | None:

@@ -1,0 +1,109 @@
+"""One evaluation of a run on a split: measured by picture, with intervals, written as a result and a page."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import asdict, is_dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from rich.table import Table
+
+from fashion_lab.bundles.bundle import is_bundle
+from fashion_lab.config import build
+from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.data.pixels import PixelStore
+from fashion_lab.encoders.runs import read_run
+from fashion_lab.evaluations import classifier_facts, encoder_facts
+from fashion_lab.evaluations.page import render
+from fashion_lab.results import surroundings, write_json
+from fashion_lab.run_files import FOLDER
+
+NOTES = {
+    "train": "These pictures taught the network: the numbers flatter and say nothing about others.",
+    "test": "The test split is for the end: what is chosen by these numbers is not measured by them.",
+}
+
+
+class Evaluated(NamedTuple):
+    """Where an evaluation was written, and what it found."""
+
+    folder: Path
+    result: dict[str, Any]
+
+
+def evaluated(
+    given: str, split: str, *, out: Path | None = None, cache: Path | None = None, trusted: Sequence[str] = ()
+) -> Evaluated:
+    """Evaluate a run or a checkpoint on a split of the catalog that it was trained with.
+
+    Raises:
+        ValueError: no run, a bundle, no such split, or nothing readable in it.
+    """
+    if is_bundle(given):
+        raise ValueError(
+            f"ckpt={given} is a bundle, which knows no split: evaluate the run that it was made of"
+        )
+    run = read_run(given, trusted=trusted)
+    catalog: Catalog = build(run.data, trusted=trusted)
+    _check_split(catalog, split)
+    checkpoint = Path(run.source["path"])
+    home = checkpoint.parent.parent if checkpoint.parent.name == FOLDER else checkpoint.parent
+    folder = home / "evaluation" / split if out is None else out
+    store = PixelStore.open(catalog, run.blueprint.pixels, cache=cache)
+    part = classifier_facts if run.blueprint.stage == "classifier" else encoder_facts
+    facts = part.facts_of(run, catalog, store, split, cache=cache, trusted=trusted)
+    outcomes = facts.pop("outcomes")
+    folder.mkdir(parents=True, exist_ok=True)
+    outcomes.save(folder if out is not None else home)
+    senders = None if catalog.groups is None else len(set(outcomes.groups_N.tolist()))
+    shared = {
+        "stage": run.blueprint.stage,
+        "split": split,
+        "catalog": catalog.name,
+        "classes": list(catalog.classes),
+        "pictures": len(outcomes),
+        "senders": senders,
+        "pixels": {"size": run.blueprint.pixels.size, "fit": run.blueprint.pixels.fit},
+        "checkpoint": {key: run.source[key] for key in ("path", "sha256")},
+        "command": f"python -m fashion_lab.evaluate ckpt={given} split={split}",
+    }
+    title = f"{home.name}: {run.blueprint.stage} on {split}"
+    page = render({"title": title, "note": NOTES.get(split), **shared, **facts})
+    (folder / "index.html").write_text(page, encoding="utf-8")
+    result = {**shared, **_plain(part.lasting(facts)), **surroundings()}
+    write_json(folder / "result.json", result)
+    return Evaluated(folder, result)
+
+
+def summary_of(result: dict[str, Any]) -> Table:
+    """Show the metrics with their intervals."""
+    units = f"{result['senders']} senders" if result["senders"] else f"{result['pictures']} pictures"
+    table = Table(
+        title=f"{result['stage']} on {result['split']} of {result['catalog']}", title_justify="left"
+    )
+    for name in ("metric", "value", "95% interval"):
+        table.add_column(name, justify="left" if name == "metric" else "right")
+    for name, found in result["metrics"].items():
+        if found["value"] is not None:
+            table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.3f} .. {found['high']:.3f}")
+    table.caption = f"{result['pictures']} pictures; intervals by bootstrap over {units}"
+    return table
+
+
+def _check_split(catalog: Catalog, split: str) -> None:
+    if split not in catalog.splits or not len(catalog.splits[split]):
+        there = [name for name, rows in catalog.splits.items() if len(rows)]
+        raise ValueError(
+            f"split={split}: catalog {catalog.name!r} has no such pictures; choose one of {', '.join(there)}"
+        )
+
+
+def _plain(value: Any) -> Any:
+    """Turn intervals and the like into what JSON knows; what has no value becomes null."""
+    if is_dataclass(value) and not isinstance(value, type):
+        return _plain(asdict(value))
+    if isinstance(value, dict):
+        return {key: _plain(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

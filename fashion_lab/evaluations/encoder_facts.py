@@ -1,0 +1,77 @@
+"""What an evaluation says of an encoder: its searches, and what it adds to the encoder that it began as."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from fashion_lab.callbacks.queries import find_queries
+from fashion_lab.comparison import RAW, STAGE_1, STAGE_2, TOLD, compare, gain
+from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.data.pixels import PixelStore
+from fashion_lab.encoders.runs import TrainedRun, read_run
+from fashion_lab.encoders.torch_encoder import embed
+from fashion_lab.evaluation import raw_pixels, retrieved
+from fashion_lab.evaluations import searches, sights
+from fashion_lab.outcomes import Outcomes
+
+LASTING = ("metrics", "class_rows", "compared", "gained")
+
+
+def facts_of(
+    run: TrainedRun,
+    catalog: Catalog,
+    store: PixelStore,
+    split: str,
+    *,
+    cache: Path | None = None,
+    trusted: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Find everything that the page shows, and `outcomes`."""
+    outcomes = retrieved(run.network, catalog, store, split)
+    metrics = searches.overall(outcomes)
+    before, why = _before(run, catalog, split, cache, trusted)
+    embeddings = {RAW: raw_pixels(catalog, store, split), STAGE_1: before, STAGE_2: outcomes}
+    rows = store.keep_readable(catalog.splits[split])
+    return {
+        "outcomes": outcomes,
+        "metrics": metrics,
+        "views": searches.views(metrics),
+        "class_rows": searches.by_class(outcomes),
+        "by_class_keys": searches.BY_CLASS,
+        "told": TOLD,
+        "compared": compare({name: one for name, one in embeddings.items() if one is not None}),
+        "gained": {} if before is None else gain(outcomes, before),
+        "why_no_gain": why,
+        "worst": _worst(run, catalog, store, outcomes, rows),
+    }
+
+
+def lasting(facts: dict[str, Any]) -> dict[str, Any]:
+    """Choose what belongs into the result: the numbers."""
+    return {key: facts[key] for key in LASTING}
+
+
+def _before(
+    run: TrainedRun, catalog: Catalog, split: str, cache: Path | None, trusted: Sequence[str]
+) -> tuple[Outcomes | None, str]:
+    """Search with the encoder that stage 2 began as; None, and why, where it is not at hand."""
+    parent = run.source["parent"]
+    if parent is None:
+        return None, "It was trained from scratch: there is no stage 1 to compare with."
+    if not Path(parent["path"]).exists():
+        return None, f"Its stage 1 run, {parent['path']}, is no longer there to compare with."
+    known = read_run(parent["path"], head=None, trusted=trusted)
+    store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
+    return retrieved(known.network, catalog, store, split), ""
+
+
+def _worst(
+    run: TrainedRun, catalog: Catalog, store: PixelStore, outcomes: Outcomes, rows: np.ndarray
+) -> list[sights.Search]:
+    vectors_ND = torch.from_numpy(embed(run.network, store.at(rows)))
+    labels_N = torch.from_numpy(outcomes.labels_N)
+    found = find_queries(vectors_ND, labels_N, sights.QUERIES, sights.HITS, worst=True)
+    return sights.searches(outcomes, catalog, rows, found.queries, found.hits, found.distances)
