@@ -12,9 +12,10 @@ from fashion_lab.comparison import RAW, STAGE_1, STAGE_2, TOLD, compare, gain
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.runs import TrainedRun, read_run
-from fashion_lab.encoders.torch_encoder import embed
+from fashion_lab.encoders.torch_encoder import at_rest, embed
 from fashion_lab.evaluation import raw_pixels, retrieved
 from fashion_lab.evaluations import searches, sights
+from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import Outcomes
 
 LASTING = ("metrics", "class_rows", "compared", "gained")
@@ -57,7 +58,7 @@ def lasting(facts: dict[str, Any]) -> dict[str, Any]:
 def _before(
     run: TrainedRun, catalog: Catalog, split: str, cache: Path | None, trusted: Sequence[str]
 ) -> tuple[Outcomes | None, str]:
-    """Search with the encoder that stage 2 began as; None, and why, where it is not at hand."""
+    """Search with stage 1's features, of unit length where stage 2's are; None, and why, without them."""
     parent = run.source["parent"]
     if parent is None:
         return None, "It was trained from scratch: there is no stage 1 to compare with."
@@ -65,7 +66,8 @@ def _before(
         return None, f"Its stage 1 run, {parent['path']}, is no longer there to compare with."
     known = read_run(parent["path"], head=None, trusted=trusted)
     store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
-    return retrieved(known.network, catalog, store, split), ""
+    features = at_rest(SiameseEncoder(known.network.backbone, normalize=run.network.normalize))
+    return retrieved(features, catalog, store, split), ""
 
 
 def _worst(
