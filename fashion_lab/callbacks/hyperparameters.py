@@ -41,13 +41,11 @@ METRICS = (
     "val/accuracy",
     "val/macro_recall",
     "val/macro_f1",
-    "test/accuracy",
     "val_start/map_at_r",
     "val/map_at_r",
     "val/precision_at_1",
     "val/other_senders/map_at_r",
     "val/product/map_at_r",
-    "test/map_at_r",
 )
 ELSEWHERE = re.compile(
     r"\+*(stage|seed|ckpt|resume|trusted|hydra[./\w]*)="
