@@ -25,6 +25,20 @@ def shown(key: str, value: str) -> str:
     return shlex.quote(word) if set(word) & SPECIAL_IN_QUOTES else f'"{word}"'
 
 
+def as_text(words: Sequence[str], keys: Sequence[str]) -> list[str]:
+    """Quote the values of some keys, which are texts of any kind: `baseline=lr=0.1` to `baseline='lr=0.1'`.
+
+    What is quoted already and `null` stay as they are.
+    """
+    done = []
+    for word in words:
+        key, _, value = word.partition("=")
+        is_plain = key not in keys or value == "null" or not value
+        is_quoted = len(value) > 1 and value[0] in "'\"" and value[-1] == value[0]
+        done.append(word if is_plain or is_quoted else f"{key}={quoted(value)}")
+    return done
+
+
 def with_key(words: Sequence[str], key: str) -> list[str]:
     """Turn the words that are paths into one override: `a b format=csv` into `key=['a','b'] format=csv`.
 

@@ -62,5 +62,8 @@ class ReportConfig:
 
     runs: list[str] = MISSING
     metrics: list[str] = MISSING
+    baseline: str | None = None
+    split: str | None = None
     format: str = MISSING
     out: str | None = None
+    plot: str | None = None

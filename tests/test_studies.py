@@ -19,7 +19,7 @@ from fashion_lab.studies.tables import summary
 CONFIG = {
     "seed": 0,
     "ckpt": None,
-    "data": {"fold": None, "folds": None},
+    "data": {"fold": None, "folds": None, "seed": 0},
     "optimizer": {"_target_": "torch.optim.AdamW", "lr": 0.006},
     "scheduler": {"max_lr": 0.006},
     "trainer": {"limit_val_batches": 1.0, "precision": "auto", "default_root_dir": ""},
@@ -41,6 +41,7 @@ def save_run(folder, accuracy, *overrides, seed=0, config=None, metrics=None, **
         "metrics": {"val/accuracy": accuracy, **(metrics or {})},
         "monitor": {"metric": "val/accuracy", "mode": "max"},
         "parameters": 1000,
+        "multiply_adds": 2_500_000,
         "seconds": {"total": 90.0, "fit": 80.0},
         "seed": seed,
         "catalog": "clothing",
@@ -190,6 +191,7 @@ def test_folds_are_pooled_and_kept_from_the_official_split(tmp_path):
         {"pixels": {"size": 64, "fit": "pad"}},
         {"splits": {"train": 20, "validation": 9}},
         {"config": {"trainer.limit_val_batches": 2}},
+        {"config": {"data.seed": 1}},
     ],
     ids=str,
 )
@@ -200,6 +202,9 @@ def test_what_is_not_comparable_is_apart_and_said(changes, tmp_path):
     assert len(found.studies) == 2
     assert "2 tables: not comparable, they differ in" in FORMATS["table"](found)
     assert "2 tables: not comparable" in FORMATS["markdown"](found)
+    assert "2 tables: not comparable" in json.loads(FORMATS["json"](found))["not_comparable"]
+    lines = list(csv.DictReader(io.StringIO(FORMATS["csv"](found))))
+    assert [line["study"] for line in lines] == ["1", "2"]
 
 
 def test_stage_two_runs_are_pooled_over_their_own_stage_one_seeds(tmp_path):
@@ -272,6 +277,33 @@ def test_a_damaged_result_is_listed_and_the_others_reported(text, tmp_path):
     assert (len(finished), bad.state, bad.folder.name) == (1, "unreadable", "bad")
 
 
+@pytest.mark.parametrize("value", [None, "text", -1, 2.5, [], ["x"], {}, {"x": None}, True], ids=str)
+def test_a_result_of_the_wrong_kind_is_fatal_to_none(value, tmp_path):
+    good = save_run(tmp_path / "good", 0.8, compared={"raw pixels": {"map_at_r": 0.1}})
+    result = json.loads((good / "result.json").read_text())
+    for name in result:
+        bad = tmp_path / f"bad-{name}"
+        bad.mkdir()
+        (bad / "result.json").write_text(json.dumps(result | {name: value}))
+    finished, unfinished = find_runs([tmp_path])
+    assert len(finished) + len(unfinished) == 1 + len(result)
+    assert all(run.state == "unreadable" for run in unfinished)
+    for write in FORMATS.values():
+        assert write(summary(finished, unfinished))
+
+
+@pytest.mark.parametrize("damaged", [".hydra/overrides.yaml", "error.txt", "config.yaml"])
+def test_damage_of_any_file_is_fatal_to_none(damaged, tmp_path):
+    save_run(tmp_path / "good", 0.8)
+    path = tmp_path / "bad" / damaged
+    path.parent.mkdir(parents=True)
+    (tmp_path / "bad/.hydra").mkdir(exist_ok=True)
+    path.write_bytes(b"a: [\xff\x00")
+    finished, (bad,) = find_runs([tmp_path])
+    assert (len(finished), bad.folder.name) == (1, "bad")
+    assert "bad" in FORMATS["table"](summary(finished, [bad]))
+
+
 def test_each_run_is_found_once_at_any_depth(tmp_path):
     folder = save_run(tmp_path / "a/b/c/d", 0.8)
     finished, _ = find_runs([tmp_path, tmp_path / "a", folder, folder / "result.json"])
@@ -296,18 +328,16 @@ def test_metrics_that_no_run_has_are_an_error_with_the_nearest(tmp_path):
 
 
 def test_a_metric_that_some_rows_lack_is_a_dash(tmp_path):
-    save_run(
-        tmp_path / "a", 0.8, "optimizer.lr=1", config={"optimizer.lr": 1}, metrics={"test/accuracy": 0.7}
-    )
+    save_run(tmp_path / "a", 0.8, "optimizer.lr=1", config={"optimizer.lr": 1}, metrics={"val/macro_f1": 0.7})
     save_run(tmp_path / "b", 0.9, "optimizer.lr=2", config={"optimizer.lr": 2})
     text = FORMATS["markdown"](summary(*find_runs([tmp_path])))
-    assert "| 2 | 1 | 0.9000 | - | 1,000 | 1.5 |" in text
-    assert "| 1 | 1 | 0.8000 | 0.7000 | 1,000 | 1.5 |" in text
+    assert "| 2 | 1 | 0.9000 | - | 1,000 | 2.5 M | 1.5 |" in text
+    assert "| 1 | 1 | 0.8000 | 0.7000 | 1,000 | 2.5 M | 1.5 |" in text
 
 
 def test_a_metric_that_some_seeds_lack_says_of_how_many_it_is(tmp_path):
     for seed in range(3):
-        save_run(tmp_path / str(seed), 0.8, seed=seed, metrics={"test/accuracy": 0.7} if seed else {})
+        save_run(tmp_path / str(seed), 0.8, seed=seed, metrics={"val/macro_f1": 0.7} if seed else {})
     assert "0.7000 ± 0.0000 (2 of 3)" in FORMATS["table"](summary(*find_runs([tmp_path])))
 
 
@@ -315,11 +345,16 @@ def test_formats_agree(tmp_path):
     found = summary(*find_runs([lr_grid(tmp_path)]))
     best = json.loads(FORMATS["json"](found))["studies"][0]["rows"][0]
     assert best["settings"] == {"optimizer.lr": "0.003"}
-    assert best["metrics"]["val/accuracy"] == pytest.approx(estimate([0.9, 0.91, 0.92])._asdict())
+    amount = best["metrics"]["val/accuracy"]
+    assert {key: amount[key] for key in ("mean", "half", "values")} == pytest.approx(
+        estimate([0.9, 0.91, 0.92])._asdict()
+    )
+    assert (amount["low"] + amount["high"]) / 2 == pytest.approx(amount["mean"])
+    assert (amount["units"], amount["over"]) == (3, "seeds")
     assert len(best["runs"]) == 3
     line = next(csv.DictReader(io.StringIO(FORMATS["csv"](found))))
     assert float(line["val/accuracy_half"]) == pytest.approx(best["metrics"]["val/accuracy"]["half"])
-    assert "| 0.003 | 3 | 0.9100 ± 0.0248 | 1,000 | 1.5 |" in FORMATS["markdown"](found)
+    assert "| 0.003 | 3 | 0.9100 ± 0.0248 | 1,000 | 2.5 M | 1.5 |" in FORMATS["markdown"](found)
     assert "0.9100 ± 0.0248" in FORMATS["table"](found)
 
 

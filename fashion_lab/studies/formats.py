@@ -1,22 +1,20 @@
 """A report as a table for a terminal, Markdown, CSV or JSON."""
 
-import csv
 import io
-import json
-import math
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from rich.console import Console, Group
 from rich.table import Table
 from rich.text import Text
 
-from fashion_lab.studies.groups import Row
-from fashion_lab.studies.tables import Report, cells, columns, heading, notes, unfinished_rows, why_apart
+from fashion_lab.studies.grids import Grid, grids
+from fashion_lab.studies.notes import why_apart
+from fashion_lab.studies.records import as_csv, as_json
+from fashion_lab.studies.tables import Report
 
 PIPED_WIDTH = 1000  # letters; nobody wraps a pipe's lines
-UNFINISHED = ("folder", "overrides", "state", "what to do")
 
 
 def print_report(report: Report) -> None:
@@ -36,25 +34,19 @@ def _renderable(report: Report) -> Group:
     parts: list[Any] = []
     if apart := why_apart(report.studies):
         parts += [Text(apart, style="yellow"), ""]
-    for study, metrics in zip(report.studies, report.metrics, strict=True):
-        table = Table()
-        for number, name in enumerate(columns(study, metrics)):
-            is_key = number < len(study.keys)
-            table.add_column(name, justify="left" if is_key else "right", overflow="fold")
-        for row in study.rows:
-            table.add_row(*cells(study, row, metrics))
-        parts += [
-            Text(heading(study), style="bold"),
-            table,
-            *(Text(note, style="dim") for note in notes(study)),
-            "",
-        ]
-    if report.unfinished:
-        table = Table(*UNFINISHED)
-        for values in unfinished_rows(report):
-            table.add_row(*map(Text, values))
-        parts += [Text("without a result", style="bold"), table]
+    for grid in grids(report):
+        parts += [Text(grid.title, style="bold"), _drawn(grid)]
+        parts += [*(Text(note, style="dim") for note in grid.notes), ""]
     return Group(*parts)
+
+
+def _drawn(grid: Grid) -> Table:
+    table = Table()
+    for number, name in enumerate(grid.head):
+        table.add_column(Text(name), justify="left" if number < grid.words else "right", overflow="fold")
+    for row in grid.rows:
+        table.add_row(*map(Text, row))
+    return table
 
 
 def as_markdown(report: Report) -> str:
@@ -62,95 +54,15 @@ def as_markdown(report: Report) -> str:
     lines: list[str] = []
     if apart := why_apart(report.studies):
         lines += [apart, ""]
-    for study, metrics in zip(report.studies, report.metrics, strict=True):
-        head = columns(study, metrics)
-        marks = ["---"] * len(study.keys) + ["---:"] * (len(head) - len(study.keys))
-        rows = [cells(study, row, metrics) for row in study.rows]
-        lines += [f"**{heading(study)}**", "", *map(_line, [head, marks, *rows]), ""]
-        lines += [f"- {note}" for note in notes(study)] + [""]
-    if report.unfinished:
-        lines += [
-            "**without a result**",
-            "",
-            *map(_line, [list(UNFINISHED), ["---"] * 4, *unfinished_rows(report)]),
-            "",
-        ]
+    for grid in grids(report):
+        marks = ["---"] * grid.words + ["---:"] * (len(grid.head) - grid.words)
+        lines += [f"**{grid.title}**", "", *map(_line, [grid.head, marks, *grid.rows]), ""]
+        lines += [*(f"- {note}" for note in grid.notes), ""]
     return "\n".join(lines)
 
 
-def _line(values: list[str]) -> str:
+def _line(values: Sequence[str]) -> str:
     return f"| {' | '.join(value.replace('|', chr(92) + '|') for value in values)} |"
-
-
-def as_csv(report: Report) -> str:
-    """One table of all rows; `study` numbers what is comparable, `_half` is half of the 95 % interval."""
-    records = list(_records(report))
-    text = io.StringIO()
-    writer = csv.DictWriter(
-        text, list(dict.fromkeys(key for record in records for key in record)), restval=""
-    )
-    writer.writeheader()
-    writer.writerows(records)
-    return text.getvalue()
-
-
-def _records(report: Report) -> Iterator[dict[str, Any]]:
-    for number, (study, metrics) in enumerate(zip(report.studies, report.metrics, strict=True), start=1):
-        for row in study.rows:
-            found = {metric: row.estimate(metric) for metric in metrics}
-            values = {
-                key: value
-                for metric, estimate in found.items()
-                if estimate is not None
-                for key, value in ((metric, estimate.mean), (f"{metric}_half", estimate.half))
-            }
-            sizes = {"seeds": len(row.seeds), "folds": len(row.folds), "runs": len(row.runs)}
-            yield {"study": number, **study.conditions, **row.labels, **sizes, **values, **_costs(row)}
-
-
-def _costs(row: Row) -> dict[str, Any]:
-    parameters = sorted({run.result["parameters"] for run in row.runs})
-    return {
-        "parameters": parameters[0] if len(parameters) == 1 else parameters,
-        "minutes": round(row.minutes, 3),
-    }
-
-
-def as_json(report: Report) -> str:
-    """Everything, with the folders of each row's runs; null stands for what is not a number."""
-    studies = [
-        {
-            "conditions": study.conditions,
-            "keys": study.keys,
-            "notes": notes(study),
-            "rows": [_row(row, metrics) for row in study.rows],
-        }
-        for study, metrics in zip(report.studies, report.metrics, strict=True)
-    ]
-    unfinished = [dict(zip(UNFINISHED, row, strict=True)) for row in unfinished_rows(report)]
-    return json.dumps({"studies": studies, "unfinished": unfinished}, indent=2, allow_nan=False) + "\n"
-
-
-def _row(row: Row, metrics: Sequence[str]) -> dict[str, Any]:
-    found = {metric: row.estimate(metric) for metric in metrics}
-    values = {
-        metric: None
-        if estimate is None
-        else {key: _finite(value) for key, value in estimate._asdict().items()}
-        for metric, estimate in found.items()
-    }
-    return {
-        "settings": dict(row.labels),
-        "seeds": row.seeds,
-        "folds": row.folds,
-        "metrics": values,
-        **_costs(row),
-        "runs": [str(run.folder) for run in row.runs],
-    }
-
-
-def _finite(value: float | None) -> float | None:
-    return value if value is not None and math.isfinite(value) else None
 
 
 FORMATS: dict[str, Callable[[Report], str]] = {

@@ -4,10 +4,11 @@ import json
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import fmean
 from typing import Any
 
+from fashion_lab.studies.conditions import conditions, told_apart
 from fashion_lab.studies.intervals import Estimate, estimate
 from fashion_lab.studies.recipes import label, overridden, recipe
 from fashion_lab.studies.runs import Run
@@ -38,27 +39,29 @@ class Row:
     @property
     def repeats(self) -> int:
         """How many runs repeat a seed and fold that another run has."""
-        return len(self.runs) - len({_repeat(run) for run in self.runs})
+        return len(self.runs) - len({repeat_of(run) for run in self.runs})
+
+    @property
+    def over(self) -> str:
+        """What an estimate is over."""
+        return "folds" if len(self.folds) > 1 else "seeds"
 
     @property
     def minutes(self) -> float:
         """Minutes of a run, on average."""
         return fmean(float(run.result["seconds"]["total"]) for run in self.runs) / 60
 
-    def estimate(self, metric: str) -> Estimate | None:
-        """Mean and interval over folds where there are several, else over seeds; None where no run has it.
+    def counts(self, name: str) -> list[int]:
+        """What its runs say of their networks (`parameters`, `multiply_adds`): one number, if all agree."""
+        return sorted({run.result[name] for run in self.runs if run.result.get(name) is not None})
 
-        A fold counts with the mean over its seeds, a seed with that over its repeats.
-        """
-        found: dict[Any, dict[Any, list[float]]] = defaultdict(lambda: defaultdict(list))
+    def estimate(self, metric: str) -> Estimate | None:
+        """Mean and interval over folds where there are several, else over seeds; None where no run has it."""
+        found: dict[tuple[Any, Any], list[float]] = defaultdict(list)
         for run in self.runs:
             if metric in run.result["metrics"]:
-                fold, seed = _repeat(run)
-                found[fold][seed].append(float(run.result["metrics"][metric]))
-        if not found:
-            return None
-        by_fold = [[fmean(values) for values in seeds.values()] for seeds in found.values()]
-        return estimate([fmean(seeds) for seeds in by_fold] if len(by_fold) > 1 else by_fold[0])
+                found[repeat_of(run)].append(float(run.result["metrics"][metric]))
+        return nested_estimate(found) if found else None
 
 
 @dataclass(frozen=True)
@@ -80,43 +83,38 @@ def studies_of(runs: Sequence[Run]) -> list[Study]:
     apart: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
         apart[json.dumps(conditions(run))].append(run)
-    return [_study(json.loads(shared), members) for shared, members in apart.items()]
+    shared = told_apart([json.loads(said) for said in apart])
+    return [_study(said, members) for said, members in zip(shared, apart.values(), strict=True)]
 
 
-def conditions(run: Run) -> dict[str, str]:
-    """What two runs must share for their numbers to be comparable, in words."""
-    result, pixels = run.result, run.result["pixels"]
-    classes = result["classes"]
-    said = {
-        "stage": str(result["stage"]),
-        "catalog": str(result["catalog"]),
-        "classes": f"{len(classes)} classes ({', '.join(map(str, classes))})",
-        "pixels": f"{pixels['size']} px {pixels['fit']}",
-        "splits": _splits(run),
-    }
-    limits = {part: run.config.get(f"trainer.limit_{part}_batches", 1.0) for part in ("val", "test")}
-    if limited := [f"{part} {limit}" for part, limit in limits.items() if limit not in (1.0, None)]:
-        said["limits"] = f"evaluated on some batches only: {', '.join(limited)}"
-    return said
+def ordered(study: Study, metric: str, *, less_is_better: bool = False) -> Study:
+    """Sort a study's rows by a metric, those without a value last."""
+
+    def badness(row: Row) -> float:
+        found = row.estimate(metric)
+        if found is None or math.isnan(found.mean):
+            return math.inf
+        return found.mean if less_is_better else -found.mean
+
+    return replace(study, rows=sorted(study.rows, key=badness))
 
 
-def differing(studies: Sequence[Study]) -> list[str]:
-    """The conditions in which studies differ."""
-    names = dict.fromkeys(name for study in studies for name in study.conditions)
-    return [name for name in names if len({study.conditions.get(name) for study in studies}) > 1]
-
-
-def _splits(run: Run) -> str:
-    sizes = dict(run.result["splits"])
-    if run.config.get("data.fold") is None:
-        return ", ".join(f"{name} {size:,}" for name, size in sizes.items())
-    divided = sizes.pop("train", 0) + sizes.pop("validation", 0)  # folds differ in size, their sum does not
-    rest = "".join(f", {name} {size:,}" for name, size in sizes.items())
-    return f"{divided:,} in {run.config.get('data.folds')} folds{rest}"
-
-
-def _repeat(run: Run) -> tuple[Any, Any]:
+def repeat_of(run: Run) -> tuple[Any, Any]:
+    """Which repeat of its recipe a run is: fold (None for fixed splits) and seed."""
     return run.config.get("data.fold"), run.result["seed"]
+
+
+def nested_estimate(values: Mapping[tuple[Any, Any], Sequence[float]]) -> Estimate:
+    """Mean and interval of values by fold and seed: over folds where there are several, else over seeds.
+
+    A fold counts with the mean over its seeds, a seed with that over its repeats: runs of one fold share
+    their pictures, so they are not independent.
+    """
+    folds: dict[Any, list[float]] = defaultdict(list)
+    for (fold, _), repeats in values.items():
+        folds[fold].append(fmean(repeats))
+    by_fold = list(folds.values())
+    return estimate([fmean(seeds) for seeds in by_fold] if len(by_fold) > 1 else by_fold[0])
 
 
 def _study(shared: Mapping[str, str], runs: Sequence[Run]) -> Study:
@@ -127,14 +125,7 @@ def _study(shared: Mapping[str, str], runs: Sequence[Run]) -> Study:
     keys = _telling_keys(groups)
     rows = [Row({key: label(group, key) for key in keys}, group) for group in groups]
     monitor = runs[0].result["monitor"]
-
-    def badness(row: Row) -> float:
-        found = row.estimate(monitor["metric"])
-        if found is None or math.isnan(found.mean):
-            return math.inf
-        return -found.mean if monitor["mode"] == "max" else found.mean
-
-    return Study(shared, keys, sorted(rows, key=badness))
+    return ordered(Study(shared, keys, rows), monitor["metric"], less_is_better=monitor["mode"] != "max")
 
 
 def _telling_keys(groups: Sequence[Sequence[Run]]) -> list[str]:

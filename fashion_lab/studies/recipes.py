@@ -7,7 +7,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fashion_lab.studies.runs import Run, read_config
+from fashion_lab.studies.reading import read_config
+from fashion_lab.studies.runs import CONFIG, Run
 
 REPEATED = ("seed", "data.fold")
 """What a recipe is repeated over."""
@@ -26,6 +27,10 @@ OF_THE_PLACE = (
     "trusted",
 )
 """Where a run lived and what was printed: no part of what it computes."""
+
+DEFAULT, ABSENT = "(default)", "-"
+UNSAID = frozenset((DEFAULT, ABSENT, "?"))
+"""Labels that name nothing."""
 
 LONG = 32  # letters of a path that are shown whole; assumption
 
@@ -75,7 +80,7 @@ def _absent(group: Sequence[Run], key: str) -> str:
     if all("resume" in run.overrides for run in group):
         return "?"
     is_group = any(known.startswith(f"{key}.") for run in group for known in run.config)
-    return "(default)" if is_group else "-"
+    return DEFAULT if is_group else ABSENT
 
 
 def _is_outside(key: str) -> bool:
@@ -95,7 +100,7 @@ def _parent_recipe(run: Run) -> str | None:
 
 @functools.cache
 def _digest(folder: Path) -> str | None:
-    config = read_config(folder)
+    config = read_config(folder / CONFIG)
     settings = json.dumps(recipe(Run(folder, {}, config, {})), sort_keys=True, default=str)
     return hashlib.sha256(settings.encode()).hexdigest() if config else None
 

@@ -1,35 +1,23 @@
 """Runs on disk: which are finished, with what, and what became of the others. Imports nothing heavy."""
 
 import fcntl
-import json
-import math
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from omegaconf import OmegaConf
+from yaml import YAMLError
 
 from fashion_lab.commandline import shown
 from fashion_lab.jobs import ERROR
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
+from fashion_lab.studies.reading import read_config, read_result, read_yaml
+from fashion_lab.studies.resampling import Interval
 
 CONFIG, LAST, LOCK = "config.yaml", "checkpoints/last.ckpt", ".lock"
 MARKS = (RESULT, CONFIG, ".hydra")
-NEEDED = {
-    "stage",
-    "metrics",
-    "monitor",
-    "parameters",
-    "seconds",
-    "seed",
-    "catalog",
-    "classes",
-    "splits",
-    "pixels",
-}
 
 
 @dataclass(frozen=True)
@@ -41,12 +29,14 @@ class Run:
         result: its `result.json`.
         config: its whole config by dotted key (`optimizer.lr`), lists as values; empty without `config.yaml`.
         overrides: what its command line said, key to text.
+        intervals: of the metrics that its evaluation of a split added to the result's.
     """
 
     folder: Path
     result: Mapping[str, Any]
     config: Mapping[str, Any]
     overrides: Mapping[str, str]
+    intervals: Mapping[str, Interval] = field(default_factory=dict)
 
 
 class Unfinished(NamedTuple):
@@ -90,45 +80,27 @@ def _run_folders(top: Path) -> Iterator[Path]:
 def read_run(folder: Path) -> Run | Unfinished:
     """Read a run's result and config; a result that cannot be used makes it `unreadable`, with the reason."""
     try:
-        result = json.loads((folder / RESULT).read_text())
-        missing = sorted(NEEDED - result.keys())
-        if missing:
-            raise ValueError(f"without {', '.join(missing)}")
-        result["metrics"] = {
-            name: math.nan if value is None else value for name, value in result["metrics"].items()
-        }
-        config = read_config(folder)
-        if "trainer.precision" in config:  # `auto` is no setting that can be compared
-            config["trainer.precision"] = result["precision"]
+        result, config = read_result(folder / RESULT), read_config(folder / CONFIG)
+        if "trainer.precision" in config and "precision" in result:
+            config["trainer.precision"] = result["precision"]  # `auto` is no setting that can be compared
     except Exception as error:  # whatever is wrong with one file, the others are still reported
         reason = " ".join(str(error).split())
         return Unfinished(folder, "unreadable", f"{RESULT} or {CONFIG} cannot be used: {reason}", {})
     return Run(folder, result, config, _overrides(result.get("overrides") or ()))
 
 
-def read_config(folder: Path) -> dict[str, Any]:
-    """Read a run's config with dotted keys; empty where there is none."""
-    path = folder / CONFIG
-    return dict(_leaves(OmegaConf.to_container(OmegaConf.load(path)), "")) if path.is_file() else {}
-
-
-def _leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
-        for key, item in value.items():
-            yield from _leaves(item, f"{prefix}.{key}" if prefix else str(key))
-    else:
-        yield prefix, value
-
-
 def _overrides(words: Sequence[str]) -> dict[str, str]:
-    pairs = (word.lstrip("+~").partition("=") for word in words)
+    pairs = (str(word).lstrip("+~").partition("=") for word in words)
     return {key: value for key, _, value in pairs if not key.startswith("hydra")}
 
 
 def _unfinished(folder: Path) -> Unfinished:
     """Say what became of a run that has no result."""
     path = folder / ".hydra" / "overrides.yaml"
-    words = OmegaConf.to_container(OmegaConf.load(path)) if path.is_file() else []
+    try:
+        words = read_yaml(path) if path.is_file() else []
+    except (OSError, ValueError, YAMLError):
+        words = []  # what its command line said is all that is lost
     return Unfinished(folder, *_state(folder), _overrides(words if isinstance(words, list) else []))
 
 

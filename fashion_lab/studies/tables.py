@@ -1,133 +1,151 @@
-"""A report of studies: what is shown of each, as text for a person and as records for a program."""
+"""A report of studies: every number that is shown, found once, for all formats alike."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
 
 from fashion_lab.problems import ConfigError, nearest
-from fashion_lab.studies.groups import Row, Study, differing, studies_of
-from fashion_lab.studies.intervals import Estimate
+from fashion_lab.studies.amounts import Amount, amount
+from fashion_lab.studies.evaluations import with_evaluation
+from fashion_lab.studies.groups import Row, Study, ordered, studies_of
+from fashion_lab.studies.naming import baseline_of, check_baseline
+from fashion_lab.studies.pairing import Difference, Side, difference
 from fashion_lab.studies.runs import Run, Unfinished
+from fashion_lab.studies.second_stage import Helped, did_it_help
+from fashion_lab.studies.shelf import Shelf
 
-USUAL = (
-    "val/macro_f1",
-    "val/precision_at_1",
-    "val_start/map_at_r",
-    "val_start/precision_at_1",
-    "test/accuracy",
-    "test/map_at_r",
-)
+USUAL = ("val/macro_f1", "val/precision_at_1")
 """Shown after the monitored metric where a run has them, unless metrics are asked for."""
 
-ABOUT = "mean ± half of the 95 % interval (Student's t, over folds where there are several, else over seeds)"
+LESS_IS_BETTER = ("loss", "ece", "nll", "brier")
+"""Metrics that are not monitored, of which less is better: the last part of their names."""
+
+TRAINING = ("val", "val_start", "val_last")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A recipe: its metrics, and how the first of them differs from the baseline's."""
+
+    row: Row
+    amounts: Mapping[str, Amount | None]
+    difference: Difference | None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A study with its numbers, best recipe first.
+
+    Attributes:
+        study: what is compared.
+        metrics: shown; the first is compared, and is what the plot shows.
+        lines: one a recipe.
+        baseline: the recipe that others are compared with, if any.
+        helped: what stage 2 did; empty where there was none.
+        order: the metric that the lines are ordered by.
+    """
+
+    study: Study
+    metrics: Sequence[str]
+    lines: Sequence[Line]
+    baseline: Row | None
+    helped: Sequence[Helped]
+    order: str
 
 
 @dataclass(frozen=True)
 class Report:
-    """What was found: studies that are not comparable with each other, their metrics, and unfinished runs."""
+    """Studies that are not comparable with each other, runs without a result, files that cannot be used."""
 
-    studies: Sequence[Study]
-    metrics: Sequence[Sequence[str]]
+    tables: Sequence[Table]
     unfinished: Sequence[Unfinished]
+    problems: Sequence[str] = field(default_factory=list)
+
+    @property
+    def studies(self) -> list[Study]:
+        """The studies of all tables."""
+        return [table.study for table in self.tables]
 
 
-def summary(runs: Sequence[Run], unfinished: Sequence[Unfinished], metrics: Sequence[str] = ()) -> Report:
-    """Sort runs into studies, with the metrics that were asked for or the usual ones of each.
+def summary(
+    runs: Sequence[Run],
+    unfinished: Sequence[Unfinished],
+    metrics: Sequence[str] = (),
+    *,
+    baseline: str | None = None,
+    split: str | None = None,
+) -> Report:
+    """Sort runs into studies and find their numbers.
+
+    Args:
+        runs: that have a result.
+        unfinished: that have none.
+        metrics: to show; none for the usual ones of each study.
+        baseline: what others are compared with, see `naming.baseline_of`.
+        split: whose evaluations are shown too.
 
     Raises:
-        ConfigError: a metric that no run has.
+        ConfigError: a metric that no run has, a baseline that is not there or fits several, a split that no
+            run was evaluated on.
     """
+    problems: list[str] = []
+    if split is not None:
+        runs, problems = with_evaluation(runs, split)
+    _check_metrics(runs, metrics)
+    studies = [_asked_order(study, metrics) for study in studies_of(runs)]
+    baselines = [baseline_of(study, baseline) for study in studies]
+    check_baseline(studies, baselines, baseline)
+    shelf = Shelf()
+    tables = [
+        _table(study, list(metrics) or _usual(study, split), against, shelf)
+        for study, against in zip(studies, baselines, strict=True)
+    ]
+    return Report(tables, unfinished, [*problems, *shelf.damaged])
+
+
+def _check_metrics(runs: Sequence[Run], metrics: Sequence[str]) -> None:
     known = sorted({name for run in runs for name in run.result["metrics"]})
     for name in metrics:
-        if runs and name not in known:
-            hint = nearest(name, known) or f"; there are {', '.join(n for n in known if '/recall/' not in n)}"
-            raise ConfigError(f"metrics={name}: no run has it{hint}")
-    studies = studies_of(runs)
-    return Report(studies, [list(metrics) or _usual(study) for study in studies], unfinished)
+        if not runs or name in known:
+            continue
+        prefix = name.partition("/")[0]
+        if prefix not in {other.partition("/")[0] for other in (*known, *TRAINING)}:
+            raise ConfigError(f"metrics={name}: no run has it; what evaluate found needs split={prefix}")
+        hint = nearest(name, known) or f"; there are {', '.join(n for n in known if '/recall/' not in n)}"
+        raise ConfigError(f"metrics={name}: no run has it{hint}")
 
 
-def _usual(study: Study) -> list[str]:
+def _order(study: Study, metrics: Sequence[str]) -> str:
+    """By the monitored metric; by that of another split only where it was asked for first."""
+    asked = metrics[0] if metrics else ""
+    is_of_training = asked.partition("/")[0] in ("", *TRAINING)
+    return str(study.runs[0].result["monitor"]["metric"]) if is_of_training else asked
+
+
+def _asked_order(study: Study, metrics: Sequence[str]) -> Study:
+    metric, monitor = _order(study, metrics), study.runs[0].result["monitor"]
+    if metric == monitor["metric"]:
+        return study
+    is_alike = metric.partition("/")[2] == monitor["metric"].partition("/")[2]
+    less = monitor["mode"] == "min" if is_alike else metric.rpartition("/")[2] in LESS_IS_BETTER
+    return ordered(study, metric, less_is_better=less)
+
+
+def _usual(study: Study, split: str | None) -> list[str]:
     monitored = dict.fromkeys(str(run.result["monitor"]["metric"]) for run in study.runs)
+    names = list(dict.fromkeys([*monitored, *USUAL]))
+    if split is not None:
+        names += [f"{split}/{name.partition('/')[2]}" for name in names]
     had = {name for run in study.runs for name in run.result["metrics"]}
-    return [name for name in dict.fromkeys([*monitored, *USUAL]) if name in had]
+    return [name for name in names if name in had]
 
 
-def heading(study: Study) -> str:
-    """Say in a line under which conditions the runs of a study were made."""
-    return " · ".join(study.conditions.values())
+def _table(study: Study, metrics: Sequence[str], baseline: Row | None, shelf: Shelf) -> Table:
+    lines = [_line(row, metrics, baseline, shelf) for row in study.rows]
+    return Table(study, metrics, lines, baseline, did_it_help(study, shelf), _order(study, metrics))
 
 
-def columns(study: Study, metrics: Sequence[str]) -> list[str]:
-    """The head of a study's table."""
-    folds = ["folds"] if any(row.folds for row in study.rows) else []
-    return [*study.keys, "seeds", *folds, *metrics, "parameters", "minutes"]
-
-
-def cells(study: Study, row: Row, metrics: Sequence[str]) -> list[str]:
-    """One line of a study's table, for a person."""
-    folds = [str(len(row.folds))] if any(other.folds for other in study.rows) else []
-    parameters = " / ".join(f"{count:,}" for count in sorted({run.result["parameters"] for run in row.runs}))
-    return [
-        *row.labels.values(),
-        str(len(row.seeds)),
-        *folds,
-        *(written(row.estimate(metric), row.values) for metric in metrics),
-        parameters,
-        f"{row.minutes:.1f}",
-    ]
-
-
-def written(value: Estimate | None, expected: int) -> str:
-    """An estimate as text; one value has no interval, and what is of fewer values than expected says so."""
-    if value is None:
-        return "-"
-    half = "" if value.half is None else f" ± {value.half:.4f}"
-    few = "" if value.values == expected else f" ({value.values} of {expected})"
-    return f"{value.mean:.4f}{half}{few}"
-
-
-def notes(study: Study) -> list[str]:
-    """What a reader must know beside the table of a study."""
-    said = [ABOUT] if any(len(row.runs) > 1 for row in study.rows) else ["one run each: no interval"]
-    if repeats := sum(row.repeats for row in study.rows):
-        said.append(f"{repeats} runs repeat a seed; equal seeds are averaged first and add no certainty")
-    uneven = {tuple(row.seeds) for row in study.rows} | {()}
-    if len(uneven) > 2:
-        said.append("the rows have different seeds")
-    commits = dict.fromkeys(str(run.result.get("git_commit"))[:10] for run in study.runs)
-    if len(commits) > 1:
-        said.append(f"from different commits: {', '.join(commits)}")
-    return [*said, f"on {'; '.join(dict.fromkeys(_hardware(run.result) for run in study.runs))}"]
-
-
-def unfinished_rows(report: Report) -> list[list[str]]:
-    """Folder, the overrides that not every run of the report has, state, and what to do."""
-    finished = [run.overrides for study in report.studies for run in study.runs]
-    known = [*finished, *(run.overrides for run in report.unfinished)]
-    pairs = [set(overrides.items()) for overrides in known if overrides]
-    shared = set.intersection(*pairs) if pairs else set()
-    return [
-        [
-            str(run.folder),
-            " ".join(f"{key}={value}" for key, value in run.overrides.items() if (key, value) not in shared),
-            run.state,
-            run.advice,
-        ]
-        for run in report.unfinished
-    ]
-
-
-def why_apart(studies: Sequence[Study]) -> str | None:
-    """Say why there are several tables; None for one."""
-    if len(studies) < 2:
-        return None
-    return f"{len(studies)} tables: not comparable, they differ in {', '.join(differing(studies))}"
-
-
-def _hardware(result: Mapping[str, Any]) -> str:
-    hardware = result.get("hardware") or {}
-    if not hardware:
-        return "unknown hardware"
-    if hardware.get("gpu"):
-        return str(hardware["gpu"])
-    return f"{hardware.get('processor')}, {hardware.get('threads')} thread(s)"
+def _line(row: Row, metrics: Sequence[str], baseline: Row | None, shelf: Shelf) -> Line:
+    found = None
+    if baseline is not None and row is not baseline and metrics:
+        found = difference(Side(row.runs, metrics[0]), Side(baseline.runs, metrics[0]), shelf)
+    return Line(row, {metric: amount(row, metric, shelf) for metric in metrics}, found)
