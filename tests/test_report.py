@@ -10,7 +10,7 @@ import hydra
 import pytest
 from test_studies import lr_grid, save_run
 
-from fashion_lab.commandline import quoted, shown, with_key
+from fashion_lab.commandline import as_text, quoted, shown, with_key
 from fashion_lab.config import CONF
 
 ODD_NAMES = [
@@ -63,6 +63,19 @@ def test_words_become_runs(tmp_path, monkeypatch):
         with_key(["a", "runs=[b]"], "runs")
 
 
+@pytest.mark.parametrize("name", ODD_NAMES)
+def test_texts_arrive_as_they_were_typed(name):
+    with hydra.initialize_config_dir(str(CONF), version_base="1.3"):
+        cfg = hydra.compose("report", as_text([f"baseline={name}"], ["baseline"]))
+    expected = None if name in ("null", "") else name
+    assert (cfg.baseline or None) == expected
+
+
+def test_only_plain_texts_are_quoted():
+    words = ["baseline=lr=0.1", "baseline='a b'", "baseline=null", "format=csv", "a b", "--help"]
+    assert as_text(words, ["baseline"]) == ["baseline='lr=0.1'", *words[1:]]
+
+
 def test_a_command_to_type_survives_the_shell():
     assert (
         shown("resume", "outputs/classifier/2026-01-01_00-00-00")
@@ -90,6 +103,29 @@ def test_keys_as_in_every_verb(tmp_path):
     assert (tmp_path / "table.md").read_text().startswith("**classifier")
 
 
+def test_compared_and_drawn(tmp_path):
+    lr_grid(tmp_path / "outputs")
+    done = report("outputs", "baseline=optimizer.lr=0.01", "plot=a, b.png", cwd=tmp_path)
+    assert "+0.0800 ±" in done.stdout
+    assert done.stderr == "plot: a, b.png\n"
+    assert (tmp_path / "a, b.png").stat().st_size > 10_000
+
+
+def test_a_baseline_elsewhere_is_read_too(tmp_path):
+    lr_grid(tmp_path / "outputs")
+    save_run(tmp_path / "first", 0.5, config={"optimizer.lr": 7})
+    found = json.loads(report("outputs", "baseline=first", "format=json", cwd=tmp_path).stdout)
+    assert found["studies"][0]["baseline"] == "lr=7"
+    assert len(found["studies"][0]["rows"]) == 3
+
+
+def test_several_studies_are_told_where_the_file_is(tmp_path):
+    save_run(tmp_path / "a", 0.8)
+    save_run(tmp_path / "b", 0.9, stage="siamese")
+    done = report(".", "format=csv", "out=table.csv", cwd=tmp_path)
+    assert done.stdout == "2 runs: table.csv (2 tables: not comparable, they differ in stage)\n"
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
@@ -98,6 +134,9 @@ def test_keys_as_in_every_verb(tmp_path):
         (["runs", "format=xml"], "format=xml: choose one of table, markdown, csv, json"),
         (["runs", "metrics=[val/acuracy]"], "did you mean val/accuracy?"),
         (["runs", "out=no/such/folder.md"], "give a file in a folder that exists"),
+        (["runs", "plot=plot.docx"], "give a file that ends in .png, .pdf, .svg"),
+        (["runs", "baseline=lr=2"], "baseline=lr=2: no recipe is called so"),
+        (["runs", "split=test"], "split=test: no run was evaluated on it"),
         (["runs", "formt=csv"], "did you mean format?"),
         (["runs", "runs=[empty]"], "name all folders in one way"),
     ],
