@@ -1,20 +1,16 @@
 """A report as grids of text: what a terminal and Markdown show, told apart from how they draw it."""
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from fashion_lab.studies.amounts import Amount
-from fashion_lab.studies.groups import Row
+from fashion_lab.studies.cells import NOTHING, costs, gained, over, over_both, p_text, written
 from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.notes import heading, help_notes, notes
-from fashion_lab.studies.pairing import Difference
 from fashion_lab.studies.second_stage import AFTER, Helped
 from fashion_lab.studies.tables import Line, Report, Table
 
 UNFINISHED = ("folder", "overrides", "state", "what to do")
-NOTHING, OVER = "-", "difference over"
-LEAST_P = 0.001  # what is below is not told apart: such a p rests on more than the data; assumption
+PLAIN_OVER, DIFFERENCE_OVER, OVER = "± over", "Δ over", "difference over"
 
 
 @dataclass(frozen=True)
@@ -44,9 +40,15 @@ def grids(report: Report) -> list[Grid]:
 
 def _study(table: Table) -> Grid:
     lines = [_cells(table, line) for line in table.lines]
+    said = []
+    for name in (PLAIN_OVER, DIFFERENCE_OVER):  # a column that says the same in every line is a note
+        texts = {line.get(name, NOTHING) for line in lines} - {NOTHING}
+        if len(texts) == 1:
+            said.append(f"{name} {texts.pop()}")
+            lines = [{key: text for key, text in line.items() if key != name} for line in lines]
     head = list(dict.fromkeys(name for line in lines for name in line))
     rows = [[line.get(name, NOTHING) for name in head] for line in lines]
-    return Grid(heading(table.study), head, rows, len(table.study.keys) or 1, notes(table))
+    return Grid(heading(table.study), head, rows, len(table.study.keys) or 1, [*said, *notes(table)])
 
 
 def _cells(table: Table, line: Line) -> dict[str, str]:
@@ -60,64 +62,24 @@ def _cells(table: Table, line: Line) -> dict[str, str]:
         cells[metric] = written(found, row.values)
     main = [other.amounts[table.metrics[0]] for other in table.lines if table.metrics]
     if any(one is not None and one.is_over_pictures for one in main):
-        cells["± over"] = _over(line.amounts[table.metrics[0]])
+        cells[PLAIN_OVER] = over(line.amounts[table.metrics[0]])
     if table.baseline is not None:
-        cells |= _difference(line, is_baseline=row is table.baseline)
-        if any(other.difference and other.difference.p_values for other in table.lines):
-            cells["p"] = _p(line.difference)
-    return {**cells, **_costs(row)}
+        cells |= _difference(table, line)
+    return {**cells, **costs(row)}
 
 
-def _difference(line: Line, *, is_baseline: bool) -> dict[str, str]:
-    if is_baseline:
-        return {"Δ": "baseline", "Δ over": NOTHING}
-    if line.difference is None:
-        return {"Δ": NOTHING, "Δ over": NOTHING}
-    return {"Δ": gained(line.difference), "Δ over": _difference_over(line.difference)}
-
-
-def _difference_over(found: Difference) -> str:
-    """Of what a difference's interval is, and the other one beside it: `117 senders (3 seeds: ± 0.02)`."""
-    if found.repeats is None:
-        return _over(found.amount)
-    return f"{_over(found.amount)} ({_over(found.repeats)}: ± {found.repeats.half:.4f})"
-
-
-def _costs(row: Row) -> dict[str, str]:
-    return {
-        "parameters": " / ".join(f"{count:,}" for count in row.counts("parameters")),
-        "multiply-adds": " / ".join(f"{count / 1e6:.1f} M" for count in row.counts("multiply_adds"))
-        or NOTHING,
-        "minutes": f"{row.minutes:.1f}",
-    }
-
-
-def written(found: Amount | None, expected: int) -> str:
-    """An amount as text; what is of fewer repeats than expected says so."""
-    if found is None:
-        return NOTHING
-    half = "" if found.half is None or math.isnan(found.half) else f" ± {found.half:.4f}"
-    few = "" if found.repeats == expected else f" ({found.repeats} of {expected})"
-    return f"{found.value:.4f}{half}{few}"
-
-
-def gained(found: Difference) -> str:
-    """A difference as text, with its sign; what left runs out says how many pairs it is of."""
-    amount = found.amount
-    half = "" if amount.half is None or math.isnan(amount.half) else f" ± {amount.half:.4f}"
-    pairs = f" ({found.pairs} of {found.pairs + found.unpaired} paired)" if found.unpaired else ""
-    return f"{amount.value:+.4f}{half}{pairs}"
-
-
-def _over(found: Amount | None) -> str:
-    return NOTHING if found is None or found.half is None else f"{found.units:,} {found.over}"
-
-
-def _p(found: Difference | None) -> str:
-    if found is None or not found.p_values:
-        return NOTHING
-    ends = [f"{p:.3f}" if p >= LEAST_P else f"<{LEAST_P}" for p in (min(found.p_values), max(found.p_values))]
-    return " – ".join(dict.fromkeys(ends))
+def _difference(table: Table, line: Line) -> dict[str, str]:
+    every = [other.difference for other in table.lines if other.difference is not None]
+    found = line.difference
+    nothing = "baseline" if line.row is table.baseline else NOTHING
+    cells = {"Δ": nothing if found is None else gained(found)}
+    cells[DIFFERENCE_OVER] = NOTHING if found is None else over(found.amount)
+    if repeats := dict.fromkeys(one.repeats.over for one in every if one.repeats is not None):
+        half = None if found is None or found.repeats is None else found.repeats.half
+        cells[f"Δ by {' or '.join(repeats)}"] = NOTHING if half is None else f"± {half:.4f}"
+    if any(one.p_values for one in every):
+        cells["p"] = p_text(found)
+    return cells
 
 
 def _second_stage(table: Table) -> Grid:
@@ -139,8 +101,8 @@ def _embeddings(table: Table, one: Helped) -> dict[str, str]:
         cells[name] = written(found, one.row.values)
     for name, gain in one.gains.items():
         cells[f"{AFTER} − {name}"] = NOTHING if gain is None else gained(gain)
-    over = dict.fromkeys(_difference_over(gain) for gain in one.gains.values() if gain is not None)
-    return {**cells, OVER: " / ".join(over) or NOTHING}
+    intervals = dict.fromkeys(over_both(gain) for gain in one.gains.values() if gain is not None)
+    return {**cells, OVER: " / ".join(intervals) or NOTHING}
 
 
 def unfinished_rows(report: Report) -> list[list[str]]:

@@ -105,8 +105,8 @@ def _how_paired(found: Sequence[Difference]) -> list[str]:
         )
     if over := list(dict.fromkeys(one.repeats.over for one in found if one.repeats is not None)):
         said.append(
-            f"in brackets, over {' or '.join(over)}: Student's 95 % interval over the differences of runs: "
-            "other trainings; what holds, holds in both"
+            f"by or in brackets over {' or '.join(over)}: Student's 95 % interval over the differences of "
+            "runs: other trainings; what holds, holds in both"
         )
     elif said:
         said.append("one seed each: what another training would change is not in it")
