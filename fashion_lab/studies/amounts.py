@@ -21,7 +21,7 @@ class Amount(NamedTuple):
         low: the interval's lower end; None where nothing says how sure the mean is.
         high: its upper end.
         units: of how many.
-        over: of what: `folds`, `seeds`, `senders` or `pictures`.
+        over: of what: `folds`, `seeds`, `senders` or `pictures`, or one of the last two.
         repeats: of how many folds or seeds the mean is.
     """
 
@@ -40,7 +40,7 @@ class Amount(NamedTuple):
     @property
     def is_over_pictures(self) -> bool:
         """Whether the interval is one of pictures: what another seed would change is not in it."""
-        return self.over in ("senders", "pictures")
+        return self.over not in ("folds", "seeds")
 
 
 def over_repeats(found: Estimate, over: str) -> Amount:
@@ -49,10 +49,11 @@ def over_repeats(found: Estimate, over: str) -> Amount:
     return Amount(found.mean, low, high, found.values, over, found.values)
 
 
-def over_pictures(found: Interval, has_senders: bool) -> Amount:
-    """Take over an interval of pictures; a single sender says nothing about others."""
+def over_pictures(found: Interval, has_senders: bool | None) -> Amount:
+    """Take over an interval of pictures, or of senders (None: not said which); one unit says nothing."""
     low, high = (None, None) if found.units < 2 else (found.low, found.high)
-    return Amount(found.value, low, high, found.units, "senders" if has_senders else "pictures")
+    over = {True: "senders", False: "pictures", None: "senders or pictures"}[has_senders]
+    return Amount(found.value, low, high, found.units, over)
 
 
 def amount(row: Row, metric: str, shelf: Shelf) -> Amount | None:
@@ -72,7 +73,7 @@ def _of_pictures(runs: Sequence[Run], metric: str, shelf: Shelf) -> Amount | Non
     measured = runs[0].intervals.get(metric)
     if len(runs) == 1 and measured is not None:
         scores = shelf.scores(runs[0], metric)
-        return over_pictures(measured, scores is None or scores.of.groups_N is not None)
+        return over_pictures(measured, None if scores is None else scores.of.groups_N is not None)
     scores = shelf.mean_scores(runs, metric)
     if scores is None:
         return None

@@ -1,8 +1,9 @@
-"""The bootstrap of a mean, many times over the same senders: equal to `resampling.bootstrap`, and quicker.
+"""The bootstrap of a mean, many times over the same senders: that of `resampling.bootstrap`, and quicker.
 
 A report asks for hundreds of means over the same few hundred senders. Its draws are those of `bootstrap` with
-the same seed, made once; and a mean needs a sender's sum and count only, not each of its pictures. Measured
-for 1,300 senders of 2,482 pictures: 15 ms a mean instead of 900.
+the same seed, made once; and a mean needs a sender's sum and count only, not each of its pictures. Products
+are in float32: ends differ from those of `bootstrap` by some 1e-7 of the values. Measured for 1,109 senders
+of 2,553 pictures on one core: 8 ms a mean instead of 900.
 
 Shape suffixes: N pictures, U units (senders, or pictures where nobody knows them), B draws.
 """
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 
 from fashion_lab.studies.resampling import DRAWS, LEVEL, Floats, Interval, bootstrap, mean_of
 
-MOST_UNITS = 20_000  # beyond, the draws would take more than 200 MB; assumption
+MOST_UNITS = 5_000  # beyond, the draws would take more than 200 MB; assumption
 AT_ONCE = 2**22  # numbers; bounds the memory, changes no result
 
 
@@ -41,27 +42,21 @@ def mean_interval(values_N: Floats, groups_N: NDArray[np.int64] | None = None) -
 
 
 def _means(sums_U: Floats, counts_U: Floats) -> Floats:
-    draws_BU, both_U2 = _draws(len(sums_U)), np.stack([sums_U, counts_U], axis=1)
-    step = max(1, AT_ONCE // len(sums_U))
-    parts = [
-        draws_BU[start : start + step].astype(np.float64) @ both_U2 for start in range(0, len(draws_BU), step)
-    ]
-    sums_B, counts_B = np.concatenate(parts).T
+    """Find the mean in each draw [B]; NaN where a draw has no value. Centred, so that float32 is enough."""
+    centre = sums_U.sum() / counts_U.sum()
+    both_U2 = np.stack([sums_U - centre * counts_U, counts_U], axis=1).astype(np.float32)
+    sums_B, counts_B = (_draws(len(sums_U)) @ both_U2).astype(np.float64).T
     with np.errstate(invalid="ignore", divide="ignore"):
-        means_B: Floats = sums_B / counts_B
+        means_B: Floats = centre + sums_B / counts_B
     return means_B
 
 
-@functools.lru_cache(maxsize=4)  # folds and splits of one report
-def _draws(units: int) -> NDArray[np.uint8]:
-    """How often each unit is in each draw, [B, U]; the draws that `bootstrap` makes with seed 0.
-
-    A byte is enough: more than 255 times in a draw is impossible for 255 units or fewer, and for more of them
-    its probability is below 1e-200.
-    """
+@functools.lru_cache(maxsize=2)  # the folds together, and one other split
+def _draws(units: int) -> NDArray[np.float32]:
+    """How often each unit is in each draw, [B, U]; the draws that `bootstrap` makes with seed 0."""
     rng, shares_U, step = np.random.default_rng(0), np.full(units, 1 / units), max(1, AT_ONCE // units)
     parts = [
-        rng.multinomial(units, shares_U, size=min(step, DRAWS - start)).astype(np.uint8)
+        rng.multinomial(units, shares_U, size=min(step, DRAWS - start)).astype(np.float32)
         for start in range(0, DRAWS, step)
     ]
     return np.concatenate(parts)

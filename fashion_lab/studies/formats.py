@@ -16,6 +16,8 @@ from fashion_lab.studies.notes import why_apart
 from fashion_lab.studies.records import as_csv, as_json
 from fashion_lab.studies.tables import Report
 
+__all__ = ["FORMATS", "as_csv", "as_json", "as_markdown", "as_table", "print_report"]
+
 PIPED_WIDTH = 1000  # letters; nobody wraps a pipe's lines
 BREAKS = re.compile(r"([./_-])(?=\w)")
 """Where the name of a column may be broken in a narrow terminal."""
