@@ -136,6 +136,7 @@ def test_what_cannot_be_paired_by_picture_is_paired_by_run_and_said(damage, tmp_
     text = FORMATS["markdown"](found)
     assert "a run lacks outcomes of the same pictures" in text
     assert ("validation.npz is damaged" in text) == (damage == "damaged")
+    assert ("were measured on other pictures: not comparable" in text) == (damage == "other pictures")
 
 
 def test_queries_without_an_answer_do_not_count(tmp_path):
@@ -218,7 +219,7 @@ def test_the_notebook_is_the_baseline_of_a_study_that_has_it(tmp_path):
     [
         ("lr=7", "no recipe is called so, and no run is at or below it; did you mean lr=2 or lr=1"),
         ("{root}", "fits 2 recipes \\(lr=2; lr=1\\); name one of them"),
-        ("nonsense", "there are lr=2; lr=1"),
+        ("nonsense", "there are lr=2; lr=1$"),
     ],
 )
 def test_a_baseline_that_is_none_is_an_error(name, said, tmp_path):

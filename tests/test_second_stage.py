@@ -129,3 +129,12 @@ def test_of_many_recipes_only_the_monitored_metric_is_shown(tmp_path):
 def test_nothing_to_compare_with(compared, tmp_path):
     stage_two(tmp_path / "a", compared=compared)
     assert FORMATS["table"](summary(*find_runs([tmp_path])))
+
+
+def test_unlike_intervals_say_whose_they_are(tmp_path):
+    folder = stage_two(tmp_path / "a", compared={"raw pixels": {"map_at_r": 0.1}})
+    for split, seed in (("validation-start", 0), ("validation", 1)):
+        scores = np.random.default_rng(seed).random(N)
+        save_outcomes(folder, scores, split=split, metric="map_at_r", groups=GROUPS)
+    text = FORMATS["markdown"](summary(*find_runs([tmp_path])))
+    assert "| raw pixels: -; stage 1: 30 senders |" in text

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import math
+import re
 import subprocess
 import sys
 
@@ -10,7 +11,7 @@ from omegaconf import OmegaConf
 
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import write_result
-from fashion_lab.studies.formats import FORMATS
+from fashion_lab.studies.formats import FORMATS, print_report
 from fashion_lab.studies.groups import studies_of
 from fashion_lab.studies.intervals import estimate
 from fashion_lab.studies.runs import find_runs
@@ -356,6 +357,21 @@ def test_formats_agree(tmp_path):
     assert float(line["val/accuracy_half"]) == pytest.approx(best["metrics"]["val/accuracy"]["half"])
     assert "| 0.003 | 3 | 0.9100 ± 0.0248 | 1,000 | 2.5 M | 1.5 |" in FORMATS["markdown"](found)
     assert "0.9100 ± 0.0248" in FORMATS["table"](found)
+
+
+def test_a_narrow_terminal_keeps_every_number(tmp_path, monkeypatch, capsys):
+    found = summary(*find_runs([lr_grid(tmp_path)]), baseline="0.01")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    wide = {}
+    for columns in (80, 200):
+        monkeypatch.setenv("COLUMNS", str(columns))
+        print_report(found)
+        wide[columns] = re.sub(r"\x1b\[[0-9;]*m", "", capsys.readouterr().out)
+        assert max(map(len, wide[columns].splitlines())) <= columns
+        assert "0.9100" in wide[columns]
+        assert "1,000" in wide[columns]
+    assert "┃" in wide[200]
+    assert "┃" not in wide[80]  # without lines there is room
 
 
 def test_nan_is_shown_and_is_null_in_every_json(tmp_path):

@@ -34,7 +34,7 @@ def grids(report: Report) -> list[Grid]:
     if report.unfinished:
         found.append(Grid("without a result", UNFINISHED, unfinished_rows(report), len(UNFINISHED)))
     if report.problems:
-        found.append(Grid("cannot be used", ["what"], [[text] for text in report.problems], 1))
+        found.append(Grid("problems", ["what"], [[text] for text in report.problems], 1))
     return found
 
 
@@ -101,8 +101,10 @@ def _embeddings(table: Table, one: Helped) -> dict[str, str]:
         cells[name] = written(found, one.row.values)
     for name, gain in one.gains.items():
         cells[f"{AFTER} − {name}"] = NOTHING if gain is None else gained(gain)
-    intervals = dict.fromkeys(over_both(gain) for gain in one.gains.values() if gain is not None)
-    return {**cells, OVER: " / ".join(intervals) or NOTHING}
+    each = {name: over_both(gain) for name, gain in one.gains.items() if gain is not None}
+    if len(set(each.values())) > 1:
+        return {**cells, OVER: "; ".join(f"{name}: {text}" for name, text in each.items())}
+    return {**cells, OVER: next(iter(each.values()), NOTHING)}
 
 
 def unfinished_rows(report: Report) -> list[list[str]]:

@@ -12,6 +12,8 @@ NOBODY = "none"
 USUAL = "notebook"
 """The baseline of every study that has it, unless another is named."""
 
+FEW = 8  # names in a message; assumption
+
 
 def name_of(row: Row) -> str:
     """Name a recipe by what tells it from the others of its study, e.g. `notebook, lr=0.01`."""
@@ -45,8 +47,9 @@ def baseline_of(study: Study, wanted: str | None) -> Row | None:
     found = [row for row in study.rows if any(_is_below(run, Path(wanted)) for run in row.runs)]
     found = found or [row for row in study.rows if _is_meant(row, wanted)]
     if len(found) > 1:
-        names = "; ".join(name_of(row) for row in found)
-        raise ConfigError(f"baseline={wanted}: fits {len(found)} recipes ({names}); name one of them")
+        names = "; ".join(name_of(row) for row in found[:FEW])
+        more = "; ..." if len(found) > FEW else ""
+        raise ConfigError(f"baseline={wanted}: fits {len(found)} recipes ({names}{more}); name one of them")
     return found[0] if found else None
 
 
@@ -55,7 +58,8 @@ def check_baseline(studies: Sequence[Study], found: Sequence[Row | None], wanted
     if wanted in (None, NOBODY) or not studies or any(row is not None for row in found):
         return
     names = list(dict.fromkeys(name_of(row) for study in studies for row in study.rows))
-    hint = nearest(str(wanted), names) or f"; there are {'; '.join(names)}"
+    more = f" and {len(names) - FEW} more" if len(names) > FEW else ""
+    hint = nearest(str(wanted), names) or f"; there are {'; '.join(names[:FEW])}{more}"
     raise ConfigError(f"baseline={wanted}: no recipe is called so, and no run is at or below it{hint}")
 
 

@@ -91,7 +91,12 @@ def _over_pictures(pairs: Pairs, our_metric: str, their_metric: str, shelf: Shel
     by_fold: dict[Any, list[Scores]] = defaultdict(list)
     for (fold, _), (runs, others) in pairs.items():
         mine, yours = shelf.mean_scores(runs, our_metric), shelf.mean_scores(others, their_metric)
-        if mine is None or yours is None or not mine.of.same_pictures(yours.of):
+        if mine is None or yours is None:
+            return None
+        if not mine.of.same_pictures(yours.of):
+            shelf.problems.append(
+                f"{runs[0].folder} and {others[0].folder} were measured on other pictures: not comparable"
+            )
             return None
         by_fold[fold].append(Scores(mine.of, mine.values_N - yours.values_N))
     folds: dict[Any, Scores] = {}

@@ -27,11 +27,11 @@ class Shelf:
     """Outcomes of runs.
 
     Attributes:
-        damaged: what is there and cannot be read, a line each.
+        problems: what is there and cannot be read, or compared, a line each.
     """
 
     def __init__(self) -> None:
-        self.damaged: list[str] = []
+        self.problems: list[str] = []
         self._read: dict[tuple[Path, str], Outcomes | None] = {}
 
     def scores(self, run: Run, metric: str) -> Scores | None:
@@ -61,7 +61,7 @@ class Shelf:
         try:
             return dataclasses.replace(Outcomes.load(folder, split), probabilities_NC=None)
         except ValueError as error:
-            self.damaged.append(str(error))
+            self.problems.append(str(error))
             return None
 
 

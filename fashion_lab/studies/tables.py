@@ -99,7 +99,7 @@ def summary(
         _table(study, list(metrics) or _usual(study, split), against, shelf)
         for study, against in zip(studies, baselines, strict=True)
     ]
-    return Report(tables, unfinished, [*problems, *shelf.damaged])
+    return Report(tables, unfinished, [*problems, *shelf.problems])
 
 
 def _check_metrics(runs: Sequence[Run], metrics: Sequence[str]) -> None:
