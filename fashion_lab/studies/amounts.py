@@ -72,8 +72,8 @@ def _of_pictures(runs: Sequence[Run], metric: str, shelf: Shelf) -> Amount | Non
     """Find the interval of a single seed and fold: what its evaluation says, else that of its outcomes."""
     measured = runs[0].intervals.get(metric)
     if len(runs) == 1 and measured is not None:
-        scores = shelf.scores(runs[0], metric)
-        return over_pictures(measured, None if scores is None else scores.of.groups_N is not None)
+        known = shelf.outcomes(runs[0], metric)
+        return over_pictures(measured, None if known is None else known.groups_N is not None)
     scores = shelf.mean_scores(runs, metric)
     if scores is None:
         return None

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_lab.outcomes import FOLDER, Outcomes
+from fashion_lab.outcomes import FOLDER, START, VALIDATION, Outcomes
 from fashion_lab.studies.resampling import Floats
 from fashion_lab.studies.runs import Run
 
-SPLITS = {"val": "validation", "val_start": "validation-start"}
+SPLITS = {"val": VALIDATION, "val_start": START}
 """Prefixes of metrics that are not the names of their files."""
 
 
@@ -36,8 +36,7 @@ class Shelf:
 
     def scores(self, run: Run, metric: str) -> Scores | None:
         """Find a metric's scores (`val/map_at_r`: `map_at_r` of validation outcomes); None without them."""
-        prefix, _, name = metric.partition("/")
-        found = self._outcomes(run.folder, SPLITS.get(prefix, prefix))
+        found, name = self.outcomes(run, metric), metric.partition("/")[2]
         if found is None or name not in found.scores or not len(found):
             return None
         return Scores(found, found.scores[name])
@@ -50,10 +49,13 @@ class Shelf:
             return None
         return Scores(known[0].of, np.mean([scores.values_N for scores in known], axis=0))
 
-    def _outcomes(self, folder: Path, split: str) -> Outcomes | None:
-        if (folder, split) not in self._read:
-            self._read[folder, split] = self._load(folder, split)
-        return self._read[folder, split]
+    def outcomes(self, run: Run, metric: str) -> Outcomes | None:
+        """Find the outcomes of the split that a metric is of; None without them."""
+        prefix = metric.partition("/")[0]
+        split = SPLITS.get(prefix, prefix)
+        if (run.folder, split) not in self._read:
+            self._read[run.folder, split] = self._load(run.folder, split)
+        return self._read[run.folder, split]
 
     def _load(self, folder: Path, split: str) -> Outcomes | None:
         if not (folder / FOLDER / f"{split}.npz").is_file():
