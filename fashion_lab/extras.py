@@ -12,6 +12,8 @@ MODULES = {
         "pytorch_metric_learning",
         "tensorboard",
         "matplotlib",
+        "jinja2",
+        "yaml",
         "scipy",
     ),
     "export": ("onnx", "onnxscript"),
