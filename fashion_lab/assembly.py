@@ -11,15 +11,19 @@ from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.checkpoint import FORMAT, Record, warm_start
 from fashion_lab.config import ConfigError, build
+from fashion_lab.contracts.backbone import Backbone
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.module import CatalogData
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.modules.base import StageModule
+from fashion_lab.modules.tuning import find_backbone
 from fashion_lab.networks import SiameseNetwork
 from fashion_lab.pictures import PixelSpec
 from fashion_lab.summary import NetworkSize, network_size
 
 log = logging.getLogger(__name__)
+
+FAR = 2  # times the backbone's own size; convolutions bear that, EfficientNet's family spans it; assumption
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,9 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
     if "train" not in catalog.splits:
         raise ConfigError(f"catalog {catalog.name!r} is searched, not trained on; train with data=folder")
     cfg.num_classes = len(catalog.classes)
+    backbone: Backbone = build(cfg.backbone, trusted=trusted)  # before pictures are decoded: it may refuse
+    _settle_size(cfg, backbone)
+    pretraining = backbone.start() if continued is None and cfg.ckpt is None else None
     cache = None if cfg.cache is None else Path(cfg.cache)
     spec = PixelSpec(size=cfg.pixels.size, fit=cfg.pixels.fit)
     store = PixelStore.open(catalog, spec, cache=cache, workers=cfg.pixels.workers)
@@ -58,19 +65,50 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
         augment=build(cfg.augment, trusted=trusted),
     )
     module = _module(cfg, catalog, data)
+    if pretraining is not None:
+        _copy(backbone, module)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
+    parent = _warm_start(cfg, plain, module, catalog) if continued is None else continued["parent"]
+    if parent is not None:
+        pretraining = parent.get("pretraining")
     record = Record(
         format=FORMAT,
         stage=cfg.stage,
         config=plain,
         classes=list(catalog.classes),
-        parent=_warm_start(cfg, plain, module, catalog) if continued is None else continued["parent"],
+        parent=parent,
+        pretraining=_plain(pretraining if continued is None else continued.get("pretraining")),
         start={} if continued is None else continued["start"],
         overrides=list(overrides) if continued is None else continued["overrides"],
     )
     size = network_size(module.network, spec.size)
     _tune(cfg, module)
     return Parts(catalog, store, data, module, size, record)
+
+
+def _settle_size(cfg: DictConfig, backbone: Backbone) -> None:
+    """Give pictures the backbone's own size where none is asked for; warn where another is far from it."""
+    own = backbone.own_size
+    if cfg.pixels.size is None:
+        if own is None:
+            raise ConfigError(
+                "pixels.size=null, but this backbone has no size of its own: give pixels.size=64"
+            )
+        cfg.pixels.size = own
+    elif own is not None and not own / FAR <= cfg.pixels.size <= own * FAR:
+        log.warning("the backbone was made for pictures of %d pixels, these have %d", own, cfg.pixels.size)
+
+
+def _copy(backbone: Backbone, module: StageModule) -> None:
+    """Put the weights of a backbone into the network that has another one like it."""
+    inside = find_backbone(module.network)
+    if inside is None:
+        raise ConfigError("backbone.pretrained is given, but the network has no backbone to take it")
+    inside.load_state_dict(backbone.state_dict())
+
+
+def _plain(facts: Mapping[str, str] | None) -> dict[str, str] | None:
+    return None if facts is None else dict(facts)
 
 
 def _module(cfg: DictConfig, catalog: Catalog, data: CatalogData) -> StageModule:

@@ -32,6 +32,7 @@ class Record(TypedDict):
     config: dict[str, Any]
     classes: list[str]
     parent: dict[str, Any] | None
+    pretraining: dict[str, str] | None  # of the first stage's backbone; older checkpoints lack it
     start: dict[str, float]
     overrides: list[str]
 
@@ -119,7 +120,7 @@ def warm_start(
         classes: the new run's classes.
 
     Returns:
-        The parent for the new run's record: path, sha256 of the file, stage, config.
+        The parent for the new run's record: path, sha256 of the file, stage, config, pretraining.
 
     Raises:
         CheckpointError: another kind of checkpoint, class list or architecture, with the differences.
@@ -129,23 +130,32 @@ def warm_start(
     record: Record = checkpoint[RECORD]
     config = plain_config(record, path)
     weights = weights_below(checkpoint["state_dict"], "network.backbone.")
-    differences = _differences(record, backbone_config, classes)
+    shaping = {key: value for key, value in backbone_config.items() if key not in backbone.free_options}
+    differences = _differences(record, shaping, classes, backbone.free_options)
     if not differences:
         differences = weight_differences(weights, backbone.state_dict())
     if differences:
         listed = "\n  ".join(differences)
         raise CheckpointError(f"ckpt={given} does not fit this run:\n  {listed}")
     backbone.load_state_dict(weights, strict=True)
-    return {"path": str(path), "sha256": file_sha256(path), "stage": record["stage"], "config": config}
+    return {
+        "path": str(path),
+        "sha256": file_sha256(path),
+        "stage": record["stage"],
+        "config": config,
+        "pretraining": record.get("pretraining"),
+    }
 
 
-def _differences(record: Record, backbone: Mapping[str, Any], classes: Sequence[str]) -> list[str]:
+def _differences(
+    record: Record, backbone: Mapping[str, Any], classes: Sequence[str], free: Sequence[str]
+) -> list[str]:
     if record["stage"] != "classifier":
         return [
             f"stage: a {record['stage']} checkpoint; stage 2 starts from stage=classifier "
             "(resume= continues a run)"
         ]
-    theirs = record["config"]["backbone"]
+    theirs = {key: value for key, value in record["config"]["backbone"].items() if key not in free}
     changed = [
         f"backbone.{key}: {theirs.get(key)!r} in the checkpoint, {backbone.get(key)!r} here"
         for key in sorted(theirs.keys() | backbone.keys())

@@ -22,6 +22,7 @@ MODULES = {
     "faiss": ("faiss",),
     "milvus": ("pymilvus", "milvus_lite"),
     "ray": ("ray",),
+    "timm": ("timm",),
     "bench": ("simplejpeg",),
 }
 EXTRA_OF = {module: extra for extra, modules in MODULES.items() for module in modules}

@@ -8,9 +8,9 @@ from omegaconf import MISSING
 
 @dataclass
 class Pixels:
-    """How pictures become pixels; see `fashion_lab.pictures.PixelSpec`."""
+    """How pictures become pixels; see `fashion_lab.pictures.PixelSpec`. Size None: the backbone's own."""
 
-    size: int = 64
+    size: int | None = 64
     fit: str = "squash"
     workers: int | None = None
 

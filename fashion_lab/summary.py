@@ -45,10 +45,19 @@ def opening_block(
         table.add_row("unreadable", f"{len(data.store.broken)} pictures left out")
     millions = size.multiply_adds / 1e6
     table.add_row("network", f"{size.parameters:,} parameters, {millions:.1f} M multiply-adds a picture")
-    if record["parent"] is not None:
-        table.add_row("starts from", f"{record['parent']['path']} (sha256 {record['parent']['sha256'][:12]})")
+    if (origin := pretraining(record)) is not None:
+        table.add_row("starts from", origin)
     table.add_row("folder", str(folder))
     return Panel(table, title=f"stage {record['stage']}", title_align="left")
+
+
+def pretraining(record: Record) -> str | None:
+    """Say what weights a run started from: those of stage 1, of a file or a hub, or None."""
+    parent, origin = record["parent"], record.get("pretraining")
+    steps = [] if parent is None else [f"stage 1, {parent['path']} (sha256 {parent['sha256'][:12]})"]
+    if origin is not None:
+        steps.append(f"{origin['source']} (sha256 {origin['sha256'][:12]})")
+    return ", from ".join(steps) or None
 
 
 def closing_block(result: Mapping[str, Any], path: Path) -> Panel:

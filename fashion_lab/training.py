@@ -25,7 +25,7 @@ from fashion_lab.record_outcomes import outcome_metrics, stage_2_compared
 from fashion_lab.results import surroundings, write_result
 from fashion_lab.resume import held, last_checkpoint, resumed_config
 from fashion_lab.run_files import BEST, FOLDER, LAST, find
-from fashion_lab.summary import closing_block, opening_block
+from fashion_lab.summary import closing_block, opening_block, pretraining
 
 console = Console()
 
@@ -169,7 +169,7 @@ class Training:
             "splits": {name: len(rows) for name, rows in parts.data.splits.items()},
             "unreadable": len(parts.store.broken),
             "pixels": {"size": self.cfg.pixels.size, "fit": self.cfg.pixels.fit},
-            "pretraining": None if parent is None else f"stage 1, {parent['path']}",
+            "pretraining": pretraining(parts.record),
             "parent": parent and {key: parent[key] for key in ("path", "sha256", "stage")},
             "precision": str(trainer.precision),
             "overrides": parts.record["overrides"],

@@ -54,6 +54,7 @@ TRAININGS = [
 def trainable(folder, stage, *overrides):
     """A training's config, with what a person must give."""
     given = ["data.root=pictures"] if {"data=folder", "data=photos"} & {*overrides} else []
+    given += ["backbone.name=test_resnet"] if "backbone=timm" in overrides else []
     parent = ["ckpt=null"] if stage == "siamese" else []
     cfg = composed(folder, f"stage={stage}", *parent, *given, *overrides)
     cfg.num_classes = 7  # training fills it in from the catalog

@@ -15,7 +15,7 @@ BEST = "with_best_checkpoint"  # prefix of the final metrics; sorts last, since 
 
 def charts(is_classifier: bool) -> dict[str, dict[str, list[Any]]]:
     """Say which scalars share a chart, for the tab "custom scalars"."""
-    both = {"loss": _lines("train/loss", "val/loss"), "learning rate": _lines(RATE)}
+    both = {"loss": _lines("train/loss", "val/loss"), "learning rate": ["Multiline", [f"^{re.escape(RATE)}"]]}
     if is_classifier:
         overall = _lines("val/accuracy", "val/macro_recall", "val/macro_f1")
         mine = {

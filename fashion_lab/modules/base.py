@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import pytorch_lightning as pl
 from pytorch_lightning.utilities.types import OptimizerLRScheduler
@@ -9,8 +10,9 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from fashion_lab.modules.schedule import Schedule
+from fashion_lab.modules.tuning import FineTuning, find_backbone, make_optimizer
 
-OptimizerFactory = Callable[[Iterable[nn.Parameter]], Optimizer]
+OptimizerFactory = Callable[[Iterable[nn.Parameter] | Iterable[dict[str, Any]]], Optimizer]
 
 
 class DivergedError(ValueError):
@@ -24,18 +26,29 @@ class StageModule(pl.LightningModule):
         network: what is trained; its weights appear in checkpoints under `network.`.
         optimizer: takes parameters, gives an optimizer.
         schedule: the learning rate over the run; None keeps it constant.
+        tuning: how the backbone is trained.
     """
 
-    def __init__(self, network: nn.Module, *, optimizer: OptimizerFactory, schedule: Schedule | None) -> None:
+    def __init__(
+        self,
+        network: nn.Module,
+        *,
+        optimizer: OptimizerFactory,
+        schedule: Schedule | None,
+        tuning: FineTuning,
+    ) -> None:
         super().__init__()
         self.network = network
+        self.tuning = tuning
         self.optimizer_factory = optimizer
         self.schedule = schedule
         self._loss_sum: Tensor | float = 0.0
         self._loss_steps = 0
 
     def configure_optimizers(self) -> OptimizerLRScheduler:
-        optimizer = self.optimizer_factory(p for p in self.parameters() if p.requires_grad)
+        learning = (p for p in self.parameters() if p.requires_grad)
+        groups = self.tuning.groups(learning, find_backbone(self.network))
+        optimizer = make_optimizer(self.optimizer_factory, groups)
         if self.schedule is None:
             return optimizer
         epochs = self.trainer.max_epochs or 1
@@ -46,6 +59,10 @@ class StageModule(pl.LightningModule):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": scheduler, "interval": self.schedule.interval},
         }
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self.tuning.freeze_epochs:
+            self.tuning.hold(find_backbone(self.network), self.current_epoch)
 
     def configure_gradient_clipping(
         self,

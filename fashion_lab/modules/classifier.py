@@ -11,6 +11,7 @@ from fashion_lab.contracts.batch import IMAGES, LABELS, TARGETS, Batch
 from fashion_lab.metrics.classification import class_weights, classification_metrics
 from fashion_lab.modules.base import OptimizerFactory, StageModule
 from fashion_lab.modules.schedule import Schedule
+from fashion_lab.modules.tuning import FineTuning
 
 
 class ClassifierModule(StageModule):
@@ -24,6 +25,7 @@ class ClassifierModule(StageModule):
         classes: C class names.
         class_counts: [C] training pictures of each class.
         class_weight_power: 0 weighs pictures alike, 1 classes alike.
+        backbone_lr, layer_decay, freeze_epochs: see `FineTuning`.
     """
 
     def __init__(
@@ -36,8 +38,12 @@ class ClassifierModule(StageModule):
         classes: Sequence[str],
         class_counts: Sequence[int],
         class_weight_power: float = 0.0,
+        backbone_lr: float = 1.0,
+        layer_decay: float = 1.0,
+        freeze_epochs: int = 0,
     ) -> None:
-        super().__init__(network, optimizer=optimizer, schedule=schedule)
+        tuning = FineTuning(backbone_lr=backbone_lr, layer_decay=layer_decay, freeze_epochs=freeze_epochs)
+        super().__init__(network, optimizer=optimizer, schedule=schedule, tuning=tuning)
         if not 0 <= class_weight_power <= 1:
             raise ValueError(
                 f"module.class_weight_power is {class_weight_power}; allowed is 0 (pictures) .. 1 (classes)"

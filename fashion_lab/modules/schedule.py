@@ -1,10 +1,12 @@
 """Fits a learning rate schedule of torch into a run of known length."""
 
 from collections.abc import Callable
-from typing import Literal
+from typing import Any, Literal
 
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
+
+PEAK = "max_lr"  # what OneCycleLR and CyclicLR call the highest learning rate, one for each group
 
 
 class Schedule:
@@ -28,7 +30,15 @@ class Schedule:
         self.scheduler, self.interval, self.length = scheduler, interval, length
 
     def start(self, optimizer: Optimizer, *, steps: int, epochs: int) -> LRScheduler:
-        """Build the torch scheduler for a run of so many steps and epochs."""
-        if self.length is None:
-            return self.scheduler(optimizer)
-        return self.scheduler(optimizer, **{self.length: steps if self.interval == "step" else epochs})
+        """Build the torch scheduler for a run of so many steps and epochs.
+
+        Groups of the optimizer keep the ratio of their learning rates, also where the schedule sets a peak.
+        """
+        options: dict[str, Any] = {}
+        if self.length is not None:
+            options[self.length] = steps if self.interval == "step" else epochs
+        peak = getattr(self.scheduler, "keywords", {}).get(PEAK)
+        rates = [group["lr"] for group in optimizer.param_groups]
+        if peak is not None and len(set(rates)) > 1:
+            options[PEAK] = [peak * rate / optimizer.defaults["lr"] for rate in rates]
+        return self.scheduler(optimizer, **options)

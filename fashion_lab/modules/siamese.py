@@ -8,6 +8,7 @@ from fashion_lab.metrics.embedding import SUMMARY, triplet_summary
 from fashion_lab.metrics.retrieval_metric import RetrievalMetrics
 from fashion_lab.modules.base import OptimizerFactory, StageModule
 from fashion_lab.modules.schedule import Schedule
+from fashion_lab.modules.tuning import FineTuning
 from fashion_lab.networks import SiameseNetwork
 
 DEFAULT_MARGIN = 0.2  # says what is active where the loss has no margin; FaceNet's (Schroff et al. 2015, 3.2)
@@ -28,6 +29,7 @@ class SiameseModule(StageModule):
         loss: called with (embeddings [B, D], labels [B], triplets [3, T]); may have a `margin`.
         optimizer: takes parameters (the loss's own too, e.g. proxies), gives an optimizer.
         schedule: the learning rate over the run.
+        backbone_lr, layer_decay, freeze_epochs: see `FineTuning`.
     """
 
     def __init__(
@@ -37,8 +39,12 @@ class SiameseModule(StageModule):
         loss: nn.Module,
         optimizer: OptimizerFactory,
         schedule: Schedule | None,
+        backbone_lr: float = 1.0,
+        layer_decay: float = 1.0,
+        freeze_epochs: int = 0,
     ) -> None:
-        super().__init__(network, optimizer=optimizer, schedule=schedule)
+        tuning = FineTuning(backbone_lr=backbone_lr, layer_decay=layer_decay, freeze_epochs=freeze_epochs)
+        super().__init__(network, optimizer=optimizer, schedule=schedule, tuning=tuning)
         self.network: SiameseNetwork
         self.loss = loss
         self.rests_at: float | None = getattr(loss, "margin", None)
