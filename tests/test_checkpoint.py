@@ -349,6 +349,7 @@ def test_warm_start_copies_every_weight_and_leaves_the_file(ckpt):
         "sha256": file_sha256(ckpt),
         "stage": "classifier",
         "config": content()[files.RECORD]["config"],
+        "pretraining": None,
     }
     with torch.no_grad():
         for weight in network.parameters():

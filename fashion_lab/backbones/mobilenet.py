@@ -119,6 +119,10 @@ class MobileNetBackbone(Backbone):
         features: Tensor = self.blocks(self.stem(images_BCHW))
         return features
 
+    def layers(self) -> Sequence[Sequence[nn.Parameter]]:
+        """Give the parameters of the stem, then of each block."""
+        return [list(part.parameters()) for part in (self.stem, *self.blocks)]
+
 
 def _check(width: float, depth: int, stages: Sequence[Sequence[int]], stem_channels: int) -> None:
     if not isinstance(depth, int) or depth < 1:

@@ -79,6 +79,7 @@ class TimmBackbone(Backbone):
         """Take the weights that `pretrained` names."""
         if self.pretrained is False:
             return None
+        logging.getLogger("timm").setLevel(logging.WARNING)  # it tells of every file; so does the run
         if self.pretrained is True:
             return self._from_hub()
         path = Path(self.pretrained)

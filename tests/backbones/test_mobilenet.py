@@ -134,6 +134,13 @@ def test_table_of_stages():
     assert backbone.eval()(torch.zeros(1, 3, 32, 32)).shape == (1, 6, 8, 8)
 
 
+def test_layers_have_every_parameter_once_from_the_stem_on():
+    backbone = MobileNetBackbone()
+    flat = [parameter for layer in backbone.layers() for parameter in layer]
+    assert len(backbone.layers()) == 4
+    assert [id(parameter) for parameter in flat] == [id(parameter) for parameter in backbone.parameters()]
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

@@ -179,7 +179,9 @@ def test_what_cannot_be_tuned_is_told():
     backbone = toy_backbone()
     with pytest.raises(ValueError, match="only the backbone to learn: give the encoder a projection"):
         FineTuning(freeze_epochs=1).groups(SiameseEncoder(backbone).parameters(), backbone)
-    with pytest.raises(ValueError, match="MobileNetBackbone does not say what its layers are"):
-        FineTuning(layer_decay=0.5).groups(backbone.parameters(), backbone)
+    of_one_layer = LayeredBackbone()
+    of_one_layer.layers = partial(Backbone.layers, of_one_layer)
+    with pytest.raises(ValueError, match="LayeredBackbone does not say what its layers are"):
+        FineTuning(layer_decay=0.5).groups(of_one_layer.parameters(), of_one_layer)
     with pytest.raises(ValueError, match="needs a network with a backbone"):
         FineTuning(backbone_lr=0.5).groups(nn.Linear(2, 2).parameters(), None)
