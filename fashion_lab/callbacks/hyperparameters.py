@@ -33,6 +33,9 @@ NUMBERS = (
     "backbone.width",
     "backbone.depth",
     "module.class_weight_power",
+    "module.backbone_lr",
+    "module.layer_decay",
+    "module.freeze_epochs",
     "loss.label_smoothing",
     "loss.margin",
     "encoder.projection",
@@ -103,7 +106,7 @@ def hyperparameters(
         "scheduler": _name(_at(config, "scheduler.scheduler")) or "none",
         "loss": _loss(config["loss"]),
         "pixels.fit": config["pixels"]["fit"],
-        "starts from": "stage 1" if config["ckpt"] else "scratch",
+        "starts from": _origin(config),
         "command line": " ".join(one for one in overrides if not ELSEWHERE.match(one)),
     }
     numbers = {name: _at(config, name) for name in NUMBERS}
@@ -127,8 +130,14 @@ def _name(node: Mapping[str, Any] | None) -> str:
     return re.sub(r"(Backbone|Loss|Miner|LR)$", "", str(node["_target_"]).rpartition(".")[2])
 
 
+def _origin(config: Mapping[str, Any]) -> str:
+    if config["ckpt"]:
+        return "stage 1"
+    return "pretrained" if config["backbone"].get("pretrained") else "scratch"
+
+
 def _backbone(node: Mapping[str, Any]) -> str:
-    return _name(node) + (", dense 3x3" if node.get("depthwise") is False else "")
+    return str(node.get("name") or _name(node)) + (", dense 3x3" if node.get("depthwise") is False else "")
 
 
 def _loss(node: Mapping[str, Any]) -> str:

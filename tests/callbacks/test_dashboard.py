@@ -227,3 +227,20 @@ def test_a_draw_is_repeated():
     assert shown.drawn(100) is shown
     assert len(set(shown.drawn(10).rows.tolist())) == 10
     assert np.array_equal(shown.drawn(10).rows, shown.drawn(10).rows)
+
+
+def test_a_pretrained_backbone_is_named():
+    plain = {"stage": "classifier", "seed": 0, "ckpt": None, "pixels": {"fit": "squash"}}
+    nodes = {key: {"_target_": f"x.{key}"} for key in ("optimizer", "loss")}
+    backbone = {"_target_": "fashion_lab.backbones.timm.TimmBackbone", "name": "resnet18", "pretrained": True}
+    values = hyperparameters(plain | nodes | {"backbone": backbone}, catalog="c", overrides=[])
+    assert values["backbone"] == "resnet18"
+    assert values["starts from"] == "pretrained"
+    for change, origin in (
+        ({"pretrained": False}, "scratch"),
+        ({"pretrained": "a.safetensors"}, "pretrained"),
+    ):
+        given = plain | nodes | {"backbone": backbone | change}
+        assert hyperparameters(given, catalog="c", overrides=[])["starts from"] == origin
+    given = plain | nodes | {"backbone": backbone, "ckpt": "run"}
+    assert hyperparameters(given, catalog="c", overrides=[])["starts from"] == "stage 1"
