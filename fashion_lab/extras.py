@@ -23,6 +23,7 @@ MODULES = {
     "milvus": ("pymilvus", "milvus_lite"),
     "ray": ("ray",),
     "timm": ("timm",),
+    "optuna": ("optuna",),
     "bench": ("simplejpeg",),
 }
 EXTRA_OF = {module: extra for extra, modules in MODULES.items() for module in modules}

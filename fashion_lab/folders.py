@@ -30,7 +30,7 @@ def locked(folder: Path) -> Iterator[None]:
         folder.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(_lock_of(folder), os.O_RDWR | os.O_CREAT, 0o666)
     try:
-        if not _try_lock(descriptor):
+        if not try_lock(descriptor):
             log.info("waiting for another process that builds %s", folder)
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         shutil.rmtree(_temporary_of(folder), ignore_errors=True)
@@ -96,7 +96,8 @@ def _temporary_of(folder: Path) -> Path:
     return folder.with_name(f".{folder.name}{BUILDING}")
 
 
-def _try_lock(descriptor: int) -> bool:
+def try_lock(descriptor: int) -> bool:
+    """Lock an open file, unless another process holds it; says whether it did."""
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
@@ -112,7 +113,7 @@ def _sweep(parent: Path, *, held: Path) -> None:
             continue
         descriptor = os.open(_lock_of(folder), os.O_RDWR)
         try:
-            if _try_lock(descriptor):
+            if try_lock(descriptor):
                 shutil.rmtree(temporary, ignore_errors=True)
         finally:
             os.close(descriptor)

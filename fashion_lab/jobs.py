@@ -17,6 +17,14 @@ ERROR = "error.txt"
 """In the folder of a failed job: what was wrong in one line, then the traceback."""
 
 
+PRUNED = "pruned.txt"
+"""In the folder of a job that was given up: why, in one line."""
+
+
+class Pruned(Exception):
+    """A job of a search was given up as hopeless: neither failed nor finished."""
+
+
 class Jobs:
     """Watches the jobs of one command; `error.txt` is for verbs whose jobs have folders of their own.
 
@@ -41,6 +49,12 @@ class Jobs:
             self._started(folder, Path(settings.sweep.dir) if is_sweep else None)
             try:
                 return task(cfg)
+            except Pruned as reason:
+                log.info("pruned: %s", reason)
+                if folder is not None:
+                    (folder / PRUNED).write_text(f"{reason}\n")
+                _let_go(reason)
+                raise
             except Exception as error:
                 self._failed(folder, error)
                 if is_sweep:

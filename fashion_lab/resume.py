@@ -69,7 +69,7 @@ def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> 
         key, _, value = override.lstrip("+~").partition("=")
         if key == "resume":
             continue
-        if not any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE):
+        if not may_change(key):
             raise ConfigError(
                 f"{override} cannot change on resume: the run was started with "
                 f"{key}={OmegaConf.select(cfg, key)}; leave it out, or start a new run. "
@@ -78,6 +78,11 @@ def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> 
         log.warning("resume: %s was %s, is now %s", key, OmegaConf.select(cfg, key), value)
         OmegaConf.update(cfg, key, OmegaConf.create(f"x: {value}").x)
     return cfg
+
+
+def may_change(key: str) -> bool:
+    """Say whether a setting may differ from what a run was started with."""
+    return any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
 
 
 def _moved(value: Any, old: str, new: str) -> Any:

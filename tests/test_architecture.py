@@ -17,7 +17,7 @@ LAYERS = [
     {"networks", "sheet", "figures"},
     {"data"},
     {"modules"},
-    {"schema", "targets", "jobs", "commandline", "config", "results", "outcomes", "studies"},
+    {"schema", "targets", "jobs", "commandline", "config", "results", "outcomes", "studies", "sweeps"},
     {"checkpoint"},
     {"encoders", "bundles"},
     {"callbacks", "galleries", "evaluation", "check", "resume", "summary"},
@@ -27,6 +27,7 @@ LAYERS = [
     {"assembly", "device"},
     {"record_outcomes", "evaluations"},
     {"training", "evaluating", "indexing", "searching", "web"},
+    {"sweeping"},
     {"answer_sheet"},
     {"benchmarks"},
     VERBS,
@@ -48,6 +49,8 @@ HYDRA = {
     "indexing",
     "searching",
     "studies",
+    "sweeps",
+    "sweeping",
     "benchmarks",
 } | VERBS
 WITHOUT_TRAINING = {"visual_search", "searching", "search", "indexing", "index", "web", "serve"}

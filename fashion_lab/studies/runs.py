@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from yaml import YAMLError
 
 from fashion_lab.commandline import shown
-from fashion_lab.jobs import ERROR
+from fashion_lab.jobs import ERROR, PRUNED
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
 from fashion_lab.studies.reading import read_config, read_result, read_yaml
@@ -40,7 +40,7 @@ class Run:
 
 
 class Unfinished(NamedTuple):
-    """A run without a result: running, failed, interrupted, stopped or unreadable, and what to do."""
+    """A run without a result: running, failed, pruned, interrupted, stopped or unreadable; what to do."""
 
     folder: Path
     state: str
@@ -113,6 +113,8 @@ def _state(folder: Path) -> tuple[str, str]:
         lines = (folder / ERROR).read_text(errors="replace").splitlines()
         reason = lines[0] if lines else f"see {ERROR}"
         return "failed", f"{reason}; continue: {resume}" if can_resume else reason
+    if (folder / PRUNED).is_file():
+        return "pruned", " ".join((folder / PRUNED).read_text(errors="replace").split())
     if can_resume:
         return "interrupted", f"continue: {resume}"
     return "stopped", "before its first checkpoint; start it anew"
