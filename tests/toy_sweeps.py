@@ -1,7 +1,8 @@
 """`fashion_lab.train` with a training that takes no time: `python toy_sweeps.py <words>`, run by tests.
 
 Its score is best at optimizer.lr=1e-2 and rises over the epochs. TOY says what goes wrong, by seed:
-fail=1 raises, kill=1 ends the process with SIGKILL, stop=1 is a Ctrl-C, wait=1 waits for a file `go`.
+fail=1 raises, kill=1 ends the process with SIGKILL, stop=1 is a Ctrl-C, wait=1 waits for a file `go`;
+`kill=#4` does it in the fourth training.
 """
 
 import json
@@ -66,7 +67,7 @@ class Training:
 
     def trouble(self, seed):
         kind, _, wanted = os.environ["TOY"].partition("=")
-        if str(seed) != wanted:
+        if wanted not in (str(seed), f"#{len(Path(LOG).read_text().splitlines())}"):
             return
         if kind == "fail":
             raise RuntimeError("out of memory")

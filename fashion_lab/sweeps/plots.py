@@ -39,8 +39,9 @@ def write_plots(study: optuna.Study, folder: Path, metric: str) -> list[Path]:
         figure = plt.gcf()
         width = max(7.0, 3.2 * len(varied)) if name == "slice" else 7.0
         figure.set_size_inches(width, 4.2)
-        figure.tight_layout()
-        figure.savefig(folder / f"{name}.png", dpi=130)
+        for axes in figure.axes:  # within a decade these would run into each other
+            axes.tick_params(axis="x", which="minor", labelsize=7, labelrotation=45)
+        figure.savefig(folder / f"{name}.png", dpi=130, bbox_inches="tight")
         plt.close(figure)
         paths.append(folder / f"{name}.png")
     return paths

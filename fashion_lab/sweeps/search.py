@@ -85,10 +85,11 @@ class Search:
         try:
             words = [*self.words, *drawn(trial, self.space)]
             told = trial_word(Trial(path.resolve(), trial.number))
-            job = launch([*words, f"hydra.job.env_set.{TRIAL}={quoted(told)}"], trial.number)
+            job = launch([*words, f"+hydra.job.env_set.{TRIAL}={quoted(told)}"], trial.number)
         except BaseException:
             study.tell(trial, state=TrialState.FAIL)
             raise
+        trial.set_user_attr("folder", _folder(job))
         value = None if job.status == JobStatus.FAILED else float(job.return_value)
         if value is not None and math.isfinite(value):
             study.tell(trial, value)
@@ -103,11 +104,17 @@ class Search:
             log.warning("no trial was finished: nothing to choose from")
             return
         best = study.best_trial
-        words = shlex.join([*self.words, *words_of(best, self.space)])
-        log.info("best of %d trials: %s %.4f, trial %d", done(study), self.metric, best.value, best.number)
+        recipe = [word for word in self.words if not word.startswith("sweep=")]
+        where = best.user_attrs.get("folder")
+        log.info("best of %d trials: %s %.4f in %s", done(study), self.metric, best.value, where)
+        words = shlex.join([*recipe, *words_of(best, self.space)])
         log.info("repeat it:\n  python -m fashion_lab.train %s seeds=5", words)
         for path in write_plots(study, folder / "study", self.metric):
             log.info("plot: %s", path)
+
+
+def _folder(job: JobReturn) -> str | None:
+    return None if job.hydra_cfg is None else str(job.hydra_cfg.hydra.runtime.output_dir)
 
 
 def _plain(fields: Mapping[str, Any]) -> dict[str, Any]:

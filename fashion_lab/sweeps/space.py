@@ -1,5 +1,6 @@
 """A search space: which settings are drawn, from which bounds or choices; checked before any run."""
 
+import json
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -57,10 +58,10 @@ def space_of(nested: Mapping[str, Any], parse: Callable[[str], Override], prefix
     space: Space = {}
     for name, node in nested.items():
         key = f"{prefix}{name}"
-        if isinstance(node, Mapping) and node and all(isinstance(v, Mapping | None) for v in node.values()):
-            space |= space_of(node, parse, f"{key}.")
-        elif isinstance(node, Mapping):
+        if isinstance(node, Mapping) and _has_fields(node):
             space[key] = _from_fields(key, node)
+        elif isinstance(node, Mapping):
+            space |= space_of(node, parse, f"{key}.")
         elif isinstance(node, str) and (override := parse(f"{key}={node}")).is_sweep_override():
             space[key] = from_word(override)
         elif node is not None:
@@ -69,6 +70,11 @@ def space_of(nested: Mapping[str, Any], parse: Callable[[str], Override], prefix
                 f"goes on the command line: {key}={node}"
             )
     return space
+
+
+def _has_fields(node: Mapping[str, Any]) -> bool:
+    """A setting may have the name of a field; what is below it is a mapping then."""
+    return any(field in node and not isinstance(node[field], Mapping) for field in FIELDS)
 
 
 def from_word(override: Override) -> Span | Choices:
@@ -131,9 +137,7 @@ def as_word(value: Any) -> str:
         return f"{{{','.join(f'{as_word(key)}:{as_word(item)}' for key, item in value.items())}}}"
     if isinstance(value, list | tuple):
         return f"[{','.join(map(as_word, value))}]"
-    return (
-        {True: "true", False: "false", None: "null"}[value] if value in (None, True, False) else repr(value)
-    )
+    return json.dumps(value) if value is None or isinstance(value, bool) else repr(value)
 
 
 def check_space(

@@ -20,6 +20,9 @@ NAME = "search"
 RETRY = "retry_of"
 """Attribute of a trial that tries a failed one again: its number."""
 
+OVER = (TrialState.COMPLETE, TrialState.PRUNED)
+"""States of trials that say something about a space; of a study without any nothing is kept."""
+
 BUSY = 60.0  # seconds to wait for another process that writes into the file; assumption
 
 
@@ -65,7 +68,10 @@ def open_study(
     )
     known = study.user_attrs.get("settings")
     if known is not None and known != settings:
-        raise ConfigError(_changed(path.parent, known, settings))
+        if any(trial.state in OVER for trial in study.trials):
+            raise ConfigError(_changed(path.parent, known, settings))
+        optuna.delete_study(study_name=NAME, storage=study._storage)
+        return open_study(path, mode=mode, settings=settings, pruner=pruner)
     study.set_user_attr("settings", dict(settings))
     study.set_user_attr("pruner", None if pruner is None else dict(pruner))
     for trial in study.get_trials(states=[TrialState.RUNNING]):
