@@ -34,7 +34,7 @@ class OptunaSweeper(Sweeper):
         seed: int,
         startup: int,
         pruner: Mapping[str, int] | None,
-        space: Mapping[str, Any],
+        space: Mapping[str, Any] | None,
     ) -> None:
         named = {"n_trials": n_trials, "seed": seed, "startup": startup}
         named |= {f"pruner.{key}": value for key, value in (pruner or {}).items()}
@@ -82,7 +82,7 @@ class OptunaSweeper(Sweeper):
         parser = OverridesParser.create(config_loader=loader)
         overrides = parser.parse_overrides(arguments)
         plain: Any = OmegaConf.to_container(self.space) if OmegaConf.is_config(self.space) else self.space
-        space = space_of(plain, parser.parse_override)
+        space = space_of(plain or {}, parser.parse_override)
         space |= {word.get_key_element(): from_word(word) for word in overrides if word.is_sweep_override()}
         fixed = {o.get_key_element(): str(o.input_line) for o in overrides if not o.is_sweep_override()}
         cfg = loader.load_sweep_config(self.config, list(fixed.values()))
