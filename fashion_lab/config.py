@@ -31,7 +31,6 @@ from fashion_lab.commandline import shown
 from fashion_lab.jobs import Jobs
 from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.schema import ReportConfig, TrainConfig
-from fashion_lab.sweeps.points import point_folder
 from fashion_lab.targets import check_arguments, check_home, check_name, targets
 
 __all__ = ["CONF", "ConfigError", "build", "compose", "launch"]
@@ -177,6 +176,5 @@ def run_folder(stage: str, resume: str | None) -> str:
 
 
 OmegaConf.register_new_resolver("run_folder", run_folder, use_cache=True, replace=True)
-OmegaConf.register_new_resolver("point_folder", point_folder, replace=True)
 ConfigStore.instance().store(name="train_schema", node=TrainConfig)
 ConfigStore.instance().store(name="report_schema", node=ReportConfig)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig, OmegaConf
 from fashion_lab.checkpoint import RECORD, plain_config, read, sweep
 from fashion_lab.config import ConfigError
 from fashion_lab.results import RESULT
-from fashion_lab.run_files import BEST, FOLDER, LAST, CheckpointError
+from fashion_lab.run_files import BEST, FOLDER, LAST, LOCK, CheckpointError
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ def held(folder: Path) -> Iterator[None]:
     The hold ends with the process.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    descriptor = os.open(folder / ".lock", os.O_CREAT | os.O_RDWR)
+    descriptor = os.open(folder / LOCK, os.O_CREAT | os.O_RDWR)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:

@@ -1,9 +1,13 @@
-"""Which file of a run is its checkpoint; needs no torch, so that a search can look before it loads one."""
+"""The files of a run, its checkpoints and its lock; without torch, so that a search can look first."""
 
+import fcntl
+import os
 from pathlib import Path
 
 FOLDER = "checkpoints"
 BEST, LAST = "best.ckpt", "last.ckpt"
+LOCK = ".lock"
+"""Held by the process that trains in the folder."""
 
 
 class CheckpointError(ValueError):
@@ -30,3 +34,18 @@ def find(given: str | Path) -> Path:
     raise CheckpointError(
         f"{text!r} holds no {FOLDER}/{BEST} or {FOLDER}/{LAST}; give the folder of a trained run"
     )
+
+
+def is_held(folder: Path) -> bool:
+    """Say whether a training holds a run's folder."""
+    try:
+        descriptor = os.open(folder / LOCK, os.O_RDONLY)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False

@@ -5,6 +5,21 @@ from typing import Any
 
 from omegaconf import MISSING
 
+OF_THE_PLACE = (
+    "cache",
+    "callbacks.progress",
+    "folder",
+    "logger",
+    "pixels.workers",
+    "resume",
+    "threads",
+    "trainer.accelerator",
+    "trainer.default_root_dir",
+    "trainer.log_every_n_steps",
+    "trusted",
+)
+"""Where a run lived and what was printed: no part of what it computes."""
+
 
 @dataclass
 class Pixels:

@@ -6,11 +6,14 @@ from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.check import check
 from fashion_lab.config import launch
+from fashion_lab.sweeps.points import point_folder
 from fashion_lab.sweeps.words import resume_words, sweep_words
+
+OmegaConf.register_new_resolver("point_folder", point_folder, replace=True)
 
 
 def train(cfg: DictConfig) -> float:

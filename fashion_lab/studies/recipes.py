@@ -7,26 +7,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from fashion_lab.schema import OF_THE_PLACE
 from fashion_lab.studies.reading import read_config
 from fashion_lab.studies.runs import CONFIG, Run
 
 REPEATED = ("seed", "data.fold")
 """What a recipe is repeated over."""
-
-OF_THE_PLACE = (
-    "cache",
-    "callbacks.progress",
-    "folder",
-    "logger",
-    "pixels.workers",
-    "resume",
-    "threads",
-    "trainer.accelerator",
-    "trainer.default_root_dir",
-    "trainer.log_every_n_steps",
-    "trusted",
-)
-"""Where a run lived and what was printed: no part of what it computes."""
 
 DEFAULT, ABSENT = "(default)", "-"
 UNSAID = frozenset((DEFAULT, ABSENT, "?"))

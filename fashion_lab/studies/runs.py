@@ -1,6 +1,5 @@
 """Runs on disk: which are finished, with what, and what became of the others. Imports nothing heavy."""
 
-import fcntl
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -13,10 +12,11 @@ from fashion_lab.commandline import shown
 from fashion_lab.jobs import ERROR, PRUNED
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
+from fashion_lab.run_files import is_held
 from fashion_lab.studies.reading import read_config, read_result, read_yaml
 from fashion_lab.studies.resampling import Interval
 
-CONFIG, LAST, LOCK = "config.yaml", "checkpoints/last.ckpt", ".lock"
+CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
 MARKS = (RESULT, CONFIG, ".hydra")
 
 
@@ -105,7 +105,7 @@ def _unfinished(folder: Path) -> Unfinished:
 
 
 def _state(folder: Path) -> tuple[str, str]:
-    if _is_held(folder / LOCK):
+    if is_held(folder):
         return "running", "wait for it"
     can_resume = (folder / LAST).is_file()
     resume = f"python -m fashion_lab.train {shown('resume', str(folder))}"
@@ -118,18 +118,3 @@ def _state(folder: Path) -> tuple[str, str]:
     if can_resume:
         return "interrupted", f"continue: {resume}"
     return "stopped", "before its first checkpoint; start it anew"
-
-
-def _is_held(lock: Path) -> bool:
-    """Whether a training holds the run's folder."""
-    try:
-        descriptor = os.open(lock, os.O_RDONLY)
-    except OSError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False

@@ -16,8 +16,8 @@ from fashion_lab.folders import replace_text, try_lock
 from fashion_lab.jobs import PRUNED
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
-from fashion_lab.studies.recipes import OF_THE_PLACE
-from fashion_lab.studies.runs import LOCK
+from fashion_lab.run_files import is_held
+from fashion_lab.schema import OF_THE_PLACE
 
 POINT = "point.json"
 """In a point's folder: the digest of its settings, the command line's words. Who trains it locks it."""
@@ -110,21 +110,11 @@ def visited(folder: Path, cfg: DictConfig, overrides: Sequence[str]) -> Iterator
 
 
 def _state(folder: Path) -> State:
-    if _is_held(folder / LOCK):
+    if is_held(folder):
         return State.ELSEWHERE
     if (folder / RESULT).is_file():
         return State.FINISHED
     return State.PRUNED if (folder / PRUNED).is_file() else State.OPEN
-
-
-def _is_held(lock: Path) -> bool:
-    if not lock.is_file():
-        return False
-    descriptor = os.open(lock, os.O_RDWR)
-    try:
-        return not try_lock(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _record(folder: Path, recipe: str, overrides: Sequence[str]) -> None:

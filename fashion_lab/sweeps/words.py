@@ -8,7 +8,7 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from fashion_lab.commandline import PLAIN, quoted
-from fashion_lab.studies.recipes import OF_THE_PLACE
+from fashion_lab.schema import OF_THE_PLACE
 
 MULTIRUN = "multirun.yaml"
 """In a sweep's folder: its config, with the words of its command line. Hydra's sweepers write it."""

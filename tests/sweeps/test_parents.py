@@ -15,8 +15,18 @@ def stage1(folder, seed, fold=None, stage="classifier", **settings):
     (folder / "checkpoints").mkdir(parents=True)
     folds = {} if fold is None else {"folds": 3, "fold": fold}
     OmegaConf.save({"stage": stage, "seed": seed, "data": folds, **settings}, folder / "config.yaml")
-    names = ("metrics", "monitor", "seconds", "classes", "splits", "pixels", "catalog", "parameters")
-    result = {"stage": stage, "seed": seed, "precision": "32-true"} | {name: {} for name in names}
+    result = {
+        "stage": stage,
+        "seed": seed,
+        "metrics": {"val/accuracy": 0.5},
+        "monitor": {"metric": "val/accuracy", "mode": "max"},
+        "parameters": 10,
+        "seconds": {"total": 1.0},
+        "catalog": "toy",
+        "classes": ["hat"],
+        "splits": {"train": 1},
+        "pixels": {"size": 8, "fit": "squash"},
+    }
     (folder / "result.json").write_text(json.dumps(result))
     return folder
 
