@@ -23,12 +23,13 @@ def sweep_words(words: Sequence[str]) -> list[str]:
     """Write a training's command line as Hydra takes it.
 
     `seeds=5` is `-m seed=range(5)`; `folds=3` is `-m data.folds=3 data.fold=range(3)`; `resume=<sweep>` is
-    the sweep's own command line in its own folder.
+    the sweep's own command line in its own folder. `-m` may stand anywhere: Hydra alone wants it at an end.
 
     Raises:
         ValueError: a count that is none, a key that is given twice, or a word that a sweep cannot go on with.
     """
-    return repeated(continued(words))
+    ordered = sorted(words, key=lambda word: word not in FLAGS)
+    return repeated(continued(ordered))
 
 
 def repeated(words: Sequence[str]) -> list[str]:

@@ -76,3 +76,8 @@ def test_only_the_place_may_change(sweep):
 def test_the_word_to_go_on_with(sweep, tmp_path):
     assert resume_words(tmp_path / sweep) == "\"resume='my sweep'\""
     assert resume_words(tmp_path) is None
+
+
+@pytest.mark.parametrize("flag", ["-m", "--multirun"])
+def test_the_flag_may_stand_anywhere(flag):
+    assert sweep_words(["stage=siamese", flag, "seed=0,1", "x=1"]) == [flag, "stage=siamese", "seed=0,1", "x=1"]
