@@ -1,4 +1,4 @@
-"""Did stage 2 help? Raw pixels, the embedding that it started from and its own, on the same pictures."""
+"""Did stage 2 help? Its embedding, the one that it started from and simpler ones, on the same pictures."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +11,7 @@ from fashion_lab.studies.resampling import Interval, paired_difference
 
 TOLD = ("map_at_r", "precision_at_1", "precision_at_5")
 RAW, STAGE_1, STAGE_2, NO_STAGE_1 = "raw pixels", "stage 1", "stage 2", "untrained"
+PRETRAINED = "pretrained backbone"
 
 
 def compare(embeddings: Mapping[str, Outcomes]) -> dict[str, dict[str, float]]:

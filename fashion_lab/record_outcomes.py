@@ -1,14 +1,16 @@
 """What a training leaves of its evaluations, picture by picture, and what it makes of them at its end."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 from fashion_lab.assembly import Parts
-from fashion_lab.comparison import NO_STAGE_1, RAW, STAGE_1, STAGE_2, compare, gain
+from fashion_lab.comparison import NO_STAGE_1, PRETRAINED, RAW, STAGE_1, STAGE_2, compare, gain
 from fashion_lab.evaluation import GALLERY, classified, means_of, raw_pixels, retrieved
 from fashion_lab.modules.siamese import SiameseModule
 from fashion_lab.outcomes import START, VALIDATION, Outcomes
+from fashion_lab.pretrained import pretrained
 
 
 def outcome_metrics(parts: Parts, folder: Path, keep: str | None = None) -> dict[str, float]:
@@ -31,12 +33,16 @@ def outcome_metrics(parts: Parts, folder: Path, keep: str | None = None) -> dict
     return metrics
 
 
-def stage_2_compared(parts: Parts, folder: Path) -> dict[str, Any]:
+def stage_2_compared(parts: Parts, folder: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     """Say for the result of stage 2 whether it helped: see `fashion_lab.comparison`."""
     if not isinstance(parts.module, SiameseModule):
         return {}
-    raw = raw_pixels(parts.catalog, parts.store, VALIDATION)
+    given = (parts.catalog, parts.store, VALIDATION)
+    is_unit = parts.module.network.embedding_network.normalize
+    floors = {RAW: raw_pixels(*given)}
+    if (untouched := pretrained(parts.record, *given, normalize=is_unit, trusted=trusted)) is not None:
+        floors[PRETRAINED] = untouched
     after, before = Outcomes.load(folder, VALIDATION), Outcomes.load(folder, START)
     start = STAGE_1 if parts.record["parent"] else NO_STAGE_1
     gained = {key: asdict(one) for key, one in gain(after, before).items()}
-    return {"compared": compare({RAW: raw, start: before, STAGE_2: after}), "gained": gained}
+    return {"compared": compare({**floors, start: before, STAGE_2: after}), "gained": gained}

@@ -158,7 +158,7 @@ class Training:
             "metrics": metrics,
             **_confusions(parts.module),
             "monitor": OmegaConf.to_container(self.cfg.monitor),
-            **stage_2_compared(parts, self.folder),
+            **stage_2_compared(parts, self.folder, tuple(self.cfg.trusted)),
             **parts.size._asdict(),
             "seconds": {"total": round(seconds, 1), "fit": round(self.fit_seconds, 1)},
             "epochs": trainer.current_epoch,

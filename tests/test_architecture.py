@@ -25,6 +25,7 @@ LAYERS = [
     {"ranking"},
     {"visual_search"},
     {"assembly", "device"},
+    {"pretrained"},
     {"record_outcomes", "evaluations"},
     {"training", "evaluating", "indexing", "searching", "web"},
     {"sweeping"},

@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from fashion_lab.callbacks.queries import find_queries
-from fashion_lab.comparison import RAW, STAGE_1, STAGE_2, TOLD, compare, gain
+from fashion_lab.checkpoint import RECORD, read
+from fashion_lab.comparison import PRETRAINED, RAW, STAGE_1, STAGE_2, TOLD, compare, gain
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.runs import TrainedRun, read_run
@@ -17,6 +18,7 @@ from fashion_lab.evaluation import raw_pixels, retrieved
 from fashion_lab.evaluations import searches, sights
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import Outcomes
+from fashion_lab.pretrained import pretrained
 
 LASTING = ("metrics", "class_rows", "compared", "gained")
 
@@ -34,7 +36,15 @@ def facts_of(
     outcomes = retrieved(run.network, catalog, store, split)
     metrics = searches.overall(outcomes)
     before, why = _before(run, catalog, split, cache, trusted)
-    embeddings = {RAW: raw_pixels(catalog, store, split), STAGE_1: before, STAGE_2: outcomes}
+    record = read(Path(run.source["path"]))[RECORD]
+    embeddings = {
+        RAW: raw_pixels(catalog, store, split),
+        PRETRAINED: pretrained(
+            record, catalog, store, split, normalize=run.network.normalize, trusted=trusted
+        ),
+        STAGE_1: before,
+        STAGE_2: outcomes,
+    }
     rows = store.keep_readable(catalog.splits[split])
     return {
         "outcomes": outcomes,

@@ -18,6 +18,7 @@ from fashion_lab.bundles.writing import export_bundle  # noqa: E402
 from fashion_lab.checkpoint import find, read  # noqa: E402
 from fashion_lab.config import ConfigError  # noqa: E402
 from fashion_lab.encoders.runs import read_run  # noqa: E402
+from fashion_lab.evaluating import evaluated  # noqa: E402
 from fashion_lab.networks import SiameseEncoder, normalise  # noqa: E402
 
 CONV, VIT, NHWC = "test_efficientnet", "test_vit", "test_mambaout"
@@ -225,6 +226,28 @@ def test_the_file_is_needed_once(runs):
             1,
             encoders.load(run).dim,
         )
+
+
+def compared(run):
+    return json.loads((run / "result.json").read_text())["compared"]
+
+
+def test_stage_2_is_compared_with_the_pretrained_backbone(tmp_path, caplog):
+    path = weights_file(tmp_path, CONV)
+    words = ["backbone=timm", f"backbone.name={CONV}", "trainer.max_epochs=1", "logger=none"]
+    one = trained(tmp_path / "one", *words, f"backbone.pretrained={path}", tiny=OWN)
+    two = trained(tmp_path / "two", *words, "stage=siamese", f"ckpt={one}", tiny=OWN)
+    assert list(compared(two)) == ["raw pixels", "pretrained backbone", "stage 1", "stage 2"]
+    assert compared(two)["pretrained backbone"] != compared(two)["stage 1"]
+    found = evaluated(str(two), "validation").result["compared"]
+    assert found["pretrained backbone"] == compared(two)["pretrained backbone"]
+    path.write_bytes(weights_file(tmp_path, VIT).read_bytes())
+    assert "pretrained backbone" not in evaluated(str(two), "validation").result["compared"]
+    assert "not compared with the pretrained backbone" in caplog.text
+
+
+def test_stage_2_is_not_compared_with_what_is_gone(runs):
+    assert list(compared(runs[1])) == ["raw pixels", "stage 1", "stage 2"]
 
 
 def test_one_preprocessing_for_training_and_both_runtimes(runs, tmp_path, pixels):

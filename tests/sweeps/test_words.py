@@ -80,4 +80,9 @@ def test_the_word_to_go_on_with(sweep, tmp_path):
 
 @pytest.mark.parametrize("flag", ["-m", "--multirun"])
 def test_the_flag_may_stand_anywhere(flag):
-    assert sweep_words(["stage=siamese", flag, "seed=0,1", "x=1"]) == [flag, "stage=siamese", "seed=0,1", "x=1"]
+    assert sweep_words(["stage=siamese", flag, "seed=0,1", "x=1"]) == [
+        flag,
+        "stage=siamese",
+        "seed=0,1",
+        "x=1",
+    ]
