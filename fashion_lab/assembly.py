@@ -15,6 +15,7 @@ from fashion_lab.contracts.backbone import Backbone
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.module import CatalogData
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.data.similarity import CLASS
 from fashion_lab.modules.base import StageModule
 from fashion_lab.modules.tuning import find_backbone
 from fashion_lab.networks import SiameseNetwork
@@ -63,7 +64,9 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
         store,
         sampler=build(cfg.sampler, trusted=trusted, seed=cfg.seed),
         augment=build(cfg.augment, trusted=trusted),
+        similar_by=OmegaConf.select(cfg, "similar_by", default=CLASS),
     )
+    cfg.num_classes = len(data.learned_names)
     module = _module(cfg, catalog, data)
     if pretraining is not None:
         _copy(backbone, module)

@@ -9,6 +9,7 @@ from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.schema import TrainConfig
 
 STAGES = ("classifier", "siamese")
+SIMILAR_BY = ("class", "product")
 NO_CKPT = (
     "stage=siamese needs ckpt=<a stage 1 run folder or checkpoint> to take its backbone from; "
     "ckpt=null trains from scratch"
@@ -50,6 +51,8 @@ def _of_values(cfg: DictConfig) -> list[str]:
     problems = []
     if cfg.stage not in STAGES:
         problems.append(f"stage={cfg.stage}; allowed are {', '.join(STAGES)}")
+    if cfg.similar_by not in SIMILAR_BY:
+        problems.append(f"similar_by={cfg.similar_by}; allowed are {', '.join(SIMILAR_BY)}")
     if not 0 <= cfg.seed < 2**31:
         problems.append(f"seed={cfg.seed}; allowed is 0 .. {2**31 - 1}")
     if cfg.monitor.mode not in ("min", "max"):
@@ -92,6 +95,8 @@ def _of_stage(cfg: DictConfig) -> list[str]:
             problems.append(
                 f"ckpt={cfg.ckpt} with stage=classifier; ckpt= is where stage=siamese starts from"
             )
+        if cfg.similar_by != TrainConfig.similar_by:
+            problems.append(f"similar_by={cfg.similar_by} with stage=classifier; it is for stage=siamese")
     else:
         if is_partial:
             problems.append(

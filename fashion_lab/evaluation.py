@@ -21,6 +21,7 @@ from fashion_lab.outcomes import CORRECT, Outcomes
 GREY_SIDE = 32  # of the raw pixels that an embedding must beat; as in the studies' floor
 GALLERY = "gallery/"
 OTHERS = "other_senders/"
+PRODUCT = "product/"
 
 
 def classified(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
@@ -36,7 +37,8 @@ def retrieved(network: nn.Module, catalog: Catalog, store: PixelStore, split: st
     """Search a split's readable pictures: among themselves, and among the training pictures.
 
     Scores are the four of `metrics.retrieval`, over all items and, as `other_senders/...`, with the query's
-    sender hidden; as they are for leave-one-out, as `gallery/...` for the training pictures.
+    sender hidden; as they are for leave-one-out, as `gallery/...` for the training pictures. Of
+    `product/...` a hit is right if it shows the query's product, where the catalog knows it.
     """
     rows, searched = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
     with _at_rest(network):
@@ -92,6 +94,9 @@ def _views(
                 gallery_groups_G=None if senders is None else senders[searched],
             )
             found |= _named(GALLERY + prefix, scores_N4)
+    if catalog.products is not None:
+        products_N = torch.from_numpy(catalog.products[rows])
+        found |= _named(PRODUCT, leave_one_out_scores(vectors_ND, products_N))
     return found
 
 

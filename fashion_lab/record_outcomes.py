@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from fashion_lab.assembly import Parts
-from fashion_lab.comparison import NO_STAGE_1, PRETRAINED, RAW, STAGE_1, STAGE_2, compare, gain
+from fashion_lab.comparison import NO_STAGE_1, PRETRAINED, RAW, STAGE_1, STAGE_2, compare, gain, told_by
+from fashion_lab.data.similarity import CLASS
 from fashion_lab.evaluation import GALLERY, classified, means_of, raw_pixels, retrieved
 from fashion_lab.modules.siamese import SiameseModule
 from fashion_lab.outcomes import START, VALIDATION, Outcomes
@@ -44,5 +45,6 @@ def stage_2_compared(parts: Parts, folder: Path, trusted: Sequence[str] = ()) ->
         floors[PRETRAINED] = untouched
     after, before = Outcomes.load(folder, VALIDATION), Outcomes.load(folder, START)
     start = STAGE_1 if parts.record["parent"] else NO_STAGE_1
-    gained = {key: asdict(one) for key, one in gain(after, before).items()}
-    return {"compared": compare({**floors, start: before, STAGE_2: after}), "gained": gained}
+    told = told_by(parts.record["config"].get("similar_by", CLASS))
+    gained = {key: asdict(one) for key, one in gain(after, before, told).items()}
+    return {"compared": compare({**floors, start: before, STAGE_2: after}, told), "gained": gained}

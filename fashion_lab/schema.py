@@ -54,6 +54,7 @@ class TrainConfig:
     cache: str | None = None
     trusted: list[str] = field(default_factory=list)
     num_classes: int | None = None
+    similar_by: str = "class"
     pixels: Pixels = field(default_factory=Pixels)
     monitor: Monitor = field(default_factory=Monitor)
     data: Any = MISSING

@@ -71,8 +71,8 @@ class Dashboard(pl.Callback):
         for number, group in enumerate(trainer.optimizers[0].param_groups):
             self._writer.add_scalar(boards.RATE + (f"_{number}" if number else ""), group["lr"], step)
         if step == 0:
-            catalog: Catalog = trainer.datamodule.catalog  # type: ignore[attr-defined]
-            add_picture(self._writer, boards.AUGMENTED, augmented_sheet(batch, catalog.classes), step)
+            names: Sequence[str] = trainer.datamodule.learned_names  # type: ignore[attr-defined]
+            add_picture(self._writer, boards.AUGMENTED, augmented_sheet(batch, names), step)
 
     def on_validation_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         """Show the confusion matrix of this epoch where it is due."""

@@ -18,6 +18,7 @@ from fashion_lab.data.augment import Augment, mix
 from fashion_lab.data.loader import DRAWS, MIX, IndexLoader, SplitLoader
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.samplers import Sampler
+from fashion_lab.data.similarity import CLASS, similarity
 from fashion_lab.networks import normalise
 
 RESIDENT_SHARE = 0.5  # of the free memory of the device; assumption: leaves enough for a compact network
@@ -32,6 +33,7 @@ class CatalogData(pl.LightningDataModule):
         sampler: takes `positions` and `labels` of the training split and gives a `Sampler`.
         augment: changes training pictures.
         eval_batch_size: pictures of a validation or test batch.
+        similar_by: what training pictures have to share, see `fashion_lab.data.similarity`.
     """
 
     def __init__(
@@ -42,16 +44,19 @@ class CatalogData(pl.LightningDataModule):
         sampler: Callable[..., Sampler],
         augment: Augment,
         eval_batch_size: int = 256,
+        similar_by: str = CLASS,
     ) -> None:
         super().__init__()
         self.catalog, self.store, self.augment = catalog, store, augment
         self.splits = {name: store.keep_readable(rows) for name, rows in catalog.splits.items()}
         self._require_pictures()
         train = self.splits["train"]
-        self.sampler = sampler(positions=train, labels=catalog.labels[train])
+        learned = similarity(catalog, similar_by, train)
+        self.learned_names = learned.names
+        self.sampler = sampler(positions=train, labels=learned.labels[train])
         self.eval_batch_size = eval_batch_size
         self._pixels = as_tensor(store)
-        self._labels = torch.from_numpy(catalog.labels)
+        self._labels, self._learned = torch.from_numpy(catalog.labels), torch.from_numpy(learned.labels)
 
     def _require_pictures(self) -> None:
         for name in ("train", "validation"):
@@ -98,7 +103,7 @@ class CatalogData(pl.LightningDataModule):
     def on_before_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Gather labels, and pixels too where they stay on the host."""
         indices = batch[INDICES]
-        batch[LABELS] = self._labels[indices]
+        batch[LABELS] = (self._learned if self._training() else self._labels)[indices]
         if not self._training():
             batch |= self._identities(indices)
         if self._pixels.device.type == "cpu":

@@ -9,9 +9,10 @@ import torch
 
 from fashion_lab.callbacks.queries import find_queries
 from fashion_lab.checkpoint import RECORD, read
-from fashion_lab.comparison import PRETRAINED, RAW, STAGE_1, STAGE_2, TOLD, compare, gain
+from fashion_lab.comparison import PRETRAINED, RAW, STAGE_1, STAGE_2, compare, gain, told_by
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.data.similarity import CLASS
 from fashion_lab.encoders.runs import TrainedRun, read_run
 from fashion_lab.encoders.torch_encoder import at_rest, embed
 from fashion_lab.evaluation import raw_pixels, retrieved
@@ -37,6 +38,7 @@ def facts_of(
     metrics = searches.overall(outcomes)
     before, why = _before(run, catalog, split, cache, trusted)
     record = read(Path(run.source["path"]))[RECORD]
+    told = told_by(record["config"].get("similar_by", CLASS))
     embeddings = {
         RAW: raw_pixels(catalog, store, split),
         PRETRAINED: pretrained(
@@ -52,9 +54,9 @@ def facts_of(
         "views": searches.views(metrics),
         "class_rows": searches.by_class(outcomes),
         "by_class_keys": searches.BY_CLASS,
-        "told": TOLD,
-        "compared": compare({name: one for name, one in embeddings.items() if one is not None}),
-        "gained": {} if before is None else gain(outcomes, before),
+        "told": told,
+        "compared": compare({name: one for name, one in embeddings.items() if one is not None}, told),
+        "gained": {} if before is None else gain(outcomes, before, told),
         "why_no_gain": why,
         "worst": _worst(run, catalog, store, outcomes, rows),
     }

@@ -30,6 +30,7 @@ def by_class(outcomes: Outcomes) -> dict[str, dict[str, Interval]]:
 def views(metrics: Mapping[str, Interval]) -> dict[str, dict[str, Interval]]:
     """Sort metrics by what was searched and who was hidden: by view, then by one of `KEYS`."""
     titles = {
+        "product/": "among each other, for another picture of the same product",
         "": "among each other",
         "other_senders/": "among each other, the query's sender hidden",
         "gallery/": "among the training pictures",

@@ -12,7 +12,7 @@ from fashion_lab.studies.shelf import Shelf
 
 AFTER, BEFORE, UNTRAINED = "stage 2", "stage 1", "untrained"
 USUAL = ("map_at_r", "precision_at_1", "precision_at_5")
-METRICS = (*USUAL, *(f"other_senders/{name}" for name in USUAL))
+METRICS = (*USUAL, *(f"{view}/{name}" for view in ("other_senders", "product") for name in USUAL))
 FEW = 3  # recipes whose every metric is shown, of more the monitored one: a table is for reading; assumption
 
 
