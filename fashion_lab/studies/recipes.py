@@ -40,12 +40,12 @@ def recipe(run: Run) -> dict[str, Any]:
 
 
 def overridden(groups: Sequence[Sequence[Run]]) -> list[str]:
-    """The keys of a recipe that any command line names, in the order in which they were first named."""
-    return list(
-        dict.fromkeys(
-            key for group in groups for run in group for key in run.overrides if not _is_outside(key)
-        )
-    )
+    """The keys of a recipe that any command line names, in the order in which they were first named.
+
+    Which catalog it was is no such key: runs of a study share that.
+    """
+    named = dict.fromkeys(key for group in groups for run in group for key in run.overrides)
+    return [key for key in named if key != "data" and not _is_outside(key)]
 
 
 def label(group: Sequence[Run], key: str) -> str:
