@@ -3,7 +3,8 @@
 import importlib.util
 from collections.abc import Iterable
 
-MODULES = {
+MODULES = {  # of a module that several bring, the last one is told
+    "audit": ("imagehash", "cleanlab", "sklearn", "scipy", "jinja2", "yaml"),
     "train": (
         "torch",
         "torchvision",

@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fashion_lab"
 FILES = sorted(PACKAGE.rglob("*.py"))
 
-VERBS = {"train", "evaluate", "index", "search", "report", "bench", "export", "serve"}
+VERBS = {"train", "evaluate", "index", "search", "report", "bench", "export", "serve", "audit"}
 LAYERS = [
     {"contracts", "pictures", "folders", "digest", "problems", "odds", "nearness", "extras", "run_files"},
     {"filters", "calibration"},
@@ -27,7 +27,8 @@ LAYERS = [
     {"assembly", "device"},
     {"pretrained"},
     {"record_outcomes", "evaluations"},
-    {"training", "evaluating", "indexing", "searching", "web"},
+    {"audits"},
+    {"training", "evaluating", "auditing", "indexing", "searching", "web"},
     {"sweeping"},
     {"answer_sheet"},
     {"benchmarks"},
