@@ -1,14 +1,21 @@
 """Audit a catalog before anything is trusted: `python -m fashion_lab.audit data=<catalog>`."""
 
+import logging
 import shlex
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab import extras
 from fashion_lab.config import build, launch
+
+if TYPE_CHECKING:
+    from fashion_lab.contracts.catalog import Catalog
+
+VALIDATION = "validation"
 
 
 def audit(cfg: DictConfig) -> None:
@@ -22,15 +29,14 @@ def audit(cfg: DictConfig) -> None:
     out = None if cfg.out is None else Path(cfg.out)
     if out is not None and out.exists() and not out.is_dir():
         raise ValueError(f"out={out} is a file: give a folder, new or old")
+    if missing := sorted(OmegaConf.missing_keys(cfg)):
+        raise ValueError(f"{missing[0]}= is missing: say which pictures, such as data.root=<folder>")
     catalog = build(cfg.data, trusted=list(cfg.trusted))
     words = _data_words(catalog.name)
-    checks = checks_for(
-        catalog,
-        [Path(run) for run in cfg.runs],
-        commands=how_to_judge(catalog.name, words, list(cfg.data)),
-        tiny=cfg.tiny,
-        shape=cfg.shape,
-    )
+    runs = [Path(str(run)) for run in ([cfg.runs] if isinstance(cfg.runs, str) else cfg.runs)]
+    is_trained = not runs and VALIDATION in catalog.splits
+    commands = how_to_judge(catalog.name, words, _divided_by(cfg, catalog)) if is_trained else []
+    checks = checks_for(catalog, runs, commands=commands, tiny=cfg.tiny, shape=cfg.shape)
     found = audited(catalog, checks, words=words, out=out)
     Console().print(summary_of(found.result))
     for check in found.result["checks"].values():
@@ -44,6 +50,21 @@ def _data_words(name: str) -> Sequence[str]:
     """Repeat what the command line said about the catalog, for commands that a message shows."""
     given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
     return [shlex.quote(word) for word in given if word.startswith(("data=", "data."))] or [f"data={name}"]
+
+
+def _divided_by(cfg: DictConfig, catalog: "Catalog") -> str | None:
+    """Say which key of the catalog makes a training hold back other pictures, if any does."""
+    if "folds" in cfg.data:
+        return None if catalog.groups is None else "data.fold"
+    if "validation" not in cfg.data:
+        return None
+    logging.disable()  # what there is to say about it was said
+    try:
+        again = build(cfg.data, seed=int(cfg.data.seed) + 1, trusted=list(cfg.trusted))
+    finally:
+        logging.disable(logging.NOTSET)
+    here, there = ({one.item(row) for row in one.splits[VALIDATION]} for one in (catalog, again))
+    return None if here == there else "data.seed"
 
 
 if __name__ == "__main__":

@@ -76,6 +76,7 @@ def test_every_option_composes_checks_and_builds(stage, group, option, tmp_path)
     ("config", "overrides"),
     [("train", ())]
     + [("index", (f"data={option}",)) for option in options("data")]
+    + [("audit", (f"data={option}",)) for option in options("data")]
     + [("search", (f"engine={option}",)) for option in options("engine")]
     + [("report", ()), ("export", ())],
     ids=str,
@@ -351,7 +352,7 @@ def test_runs_of_the_same_second_have_their_own_folders(tmp_path, monkeypatch):
     assert run_folder("classifier", "outputs/x") == "outputs/x"
 
 
-@pytest.mark.parametrize("verb", ["train", "index", "search", "report", "export"])
+@pytest.mark.parametrize("verb", ["train", "index", "search", "report", "export", "audit"])
 @pytest.mark.parametrize("words", [["--help"], ["--cfg", "job"]], ids=" ".join)
 def test_help_and_config_are_shown_without_torch(verb, words, tmp_path):
     code = (

@@ -78,6 +78,8 @@ CASES = [
     ("export", ["ckpt=a.ckpt"], ["torch"], "export"),
     ("export", ["ckpt=a.ckpt"], ["onnx"], "export"),
     ("export", ["ckpt=a.ckpt"], ["onnxruntime"], "export"),
+    ("audit", [], ["imagehash"], "audit"),
+    ("audit", [], ["cleanlab"], "audit"),
     ("index", ["ckpt=a.ckpt"], ["torch"], "train"),
     ("index", ["ckpt=a.ckpt", "runtime=onnx"], ["onnxscript"], "export"),
 ]

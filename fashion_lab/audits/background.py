@@ -96,6 +96,8 @@ def _with_senders_apart(pictures: Pictures, train: Ints) -> Interval | None:
     fold_N = folds_apart(labels_N, groups_N[train], folds=FOLDS)
     for fold in range(FOLDS):
         held = fold_N == fold
+        if not held.any():  # fewer pictures than make a fold of each
+            continue
         if len(np.unique(labels_N[~held])) < 2:
             return None
         right_N[held] = predicted(pixels_NP[~held], labels_N[~held], pixels_NP[held]) == labels_N[held]

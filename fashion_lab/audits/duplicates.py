@@ -20,7 +20,8 @@ from fashion_lab.contracts.catalog import Ints
 from fashion_lab.folding import NEARLY_THE_SAME, PRINT_SIDE
 
 TITLE = "Duplicates"
-CLOSE = 10  # of a hash's 64 bits: what a copy may differ by; experiments/audit measures what that catches
+BITS = 64  # of a hash, imagehash's default
+CLOSE = 10  # of these: what a copy may differ by; experiments/audit measures what that catches
 BLOCK = 2048  # pictures compared with all others at once; changes no result
 LABELS, ACROSS, WITHIN = "two labels", "across splits", "within a split"
 KINDS = (LABELS, ACROSS, WITHIN)
@@ -91,7 +92,7 @@ def near_pairs(pictures: Pictures) -> tuple[list[Pair], int]:
     compared_N[copies] = False
     rows = np.flatnonzero(compared_N)
     prints_NP = prints(pictures.small_N3SS[rows])
-    hashes_NB = np.array([perceptual_hash(pictures.small_N3SS[row]) for row in rows]).reshape(len(rows), -1)
+    hashes_NB = np.array([perceptual_hash(pictures.small_N3SS[row]) for row in rows]).reshape(-1, BITS)
     found, proposed = [], 0
     for first, second in close_pairs(hashes_NB, CLOSE):
         proposed += len(first)
@@ -126,7 +127,9 @@ def prints(small_N3SS: NDArray[np.uint8]) -> NDArray[np.float32]:
     count, _, side, _ = small_N3SS.shape
     step = side // PRINT_SIDE
     blocks = small_N3SS.reshape(count, 3, PRINT_SIDE, step, PRINT_SIDE, step)
-    prints_NP: NDArray[np.float32] = blocks.mean(axis=(3, 5), dtype=np.float32).reshape(count, -1)
+    prints_NP: NDArray[np.float32] = blocks.mean(axis=(3, 5), dtype=np.float32).reshape(
+        count, 3 * PRINT_SIDE**2
+    )
     return prints_NP
 
 

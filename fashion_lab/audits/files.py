@@ -27,9 +27,9 @@ def files_check(*, tiny: int, shape: float) -> Check:
         tiny: pixels of the shorter side; below it a picture is tiny.
         shape: longer side by shorter side; above it a picture is odd-shaped.
     """
-    if tiny < 1:
+    if isinstance(tiny, bool) or not isinstance(tiny, int) or tiny < 1:
         raise ValueError(f"tiny={tiny}: give pixels of the shorter side, 1 or more, such as 64")
-    if not shape >= 1:
+    if isinstance(shape, bool) or not isinstance(shape, int | float) or not shape >= 1:
         raise ValueError(f"shape={shape}: give longer side by shorter side, 1 or more, such as 3")
     return partial(check_files, tiny=tiny, shape=shape)
 

@@ -4,7 +4,7 @@ Confident learning (Northcutt, Jiang and Chuang 2021, doi:10.1613/jair.1.12125),
 classes.
 """
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from functools import partial
 
 import numpy as np
@@ -16,7 +16,7 @@ from fashion_lab.audits.material import Pictures
 from fashion_lab.contracts.catalog import Ints
 
 TITLE = "Labels"
-KIND = "label?"
+KIND = "likely errors"
 FOLDS = 3  # of the command that is shown: as in the committed studies
 DIVISIONS = 5  # of a fifth each, the default: two thirds of the pictures are held back at least once
 
@@ -40,8 +40,8 @@ def check_labels(pictures: Pictures, *, predictions: Predictions) -> Report:
             pictures=(int(rows_N[at]),),
             value=float(chances_NC[at, told_N[at]]),
             why=(
-                f"given {catalog.classes[labels_N[at]]} ({chances_NC[at, labels_N[at]]:.1%}), "
-                f"suggested {catalog.classes[told_N[at]]} ({chances_NC[at, told_N[at]]:.1%})"
+                f"suggested {catalog.classes[told_N[at]]} {chances_NC[at, told_N[at]]:.1%}, "
+                f"given {catalog.classes[labels_N[at]]} {chances_NC[at, labels_N[at]]:.1%}"
             ),
         )
         for at in doubted
@@ -98,28 +98,21 @@ def no_labels_check(commands: Sequence[str]) -> Check:
     return lambda pictures: skipped(TITLE, "needs runs that held pictures back", how=commands)
 
 
-def how_to_judge(name: str, words: Sequence[str], options: Collection[str]) -> list[str]:
+def how_to_judge(name: str, words: Sequence[str], by: str | None) -> list[str]:
     """Write two commands: train the runs that can judge a catalog, and audit it with them.
 
     Args:
         name: of the catalog.
         words: of the command line, that say which it is.
-        options: which the catalog takes: with `folds`, all training pictures can be judged; with
-            `validation`, what each of several divisions holds back; else the validation split alone.
+        by: what makes runs hold back other pictures: `data.fold`, and all are judged; `data.seed`, and most
+            are; None: the validation split alone is.
     """
     home = f"outputs/audit-runs/{name}"
-    said = [word for word in words if word.partition("=")[0] not in ("data.folds", "data.fold")]
-    if "folds" in options:
-        vary, count = [f"data.folds={FOLDS}", f"data.fold={_numbers(FOLDS)}"], FOLDS
-    elif "validation" in options:
-        said = [word for word in said if not word.startswith("data.seed=")]
-        vary, count = [f"data.seed={_numbers(DIVISIONS)}"], DIVISIONS
-    else:
-        vary, count = ["seed=0"], 1
+    said = [word for word in words if word.partition("=")[0] not in ("data.folds", by)]
+    count = {"data.fold": FOLDS, "data.seed": DIVISIONS}.get(by or "", 1)
+    numbers = ",".join(map(str, range(count)))
+    vary = [f"data.folds={FOLDS}"] if by == "data.fold" else []
+    vary.append(f"{by or 'seed'}={numbers}")
     runs = ",".join(f"{home}/{number}" for number in range(count))
     train = ["python -m fashion_lab.train -m stage=classifier", *said, *vary, f"hydra.sweep.dir={home}"]
     return [" ".join(train), " ".join(["python -m fashion_lab.audit", *said, f"'runs=[{runs}]'"])]
-
-
-def _numbers(count: int) -> str:
-    return ",".join(map(str, range(count)))

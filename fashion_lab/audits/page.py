@@ -2,9 +2,10 @@
 
 import base64
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from fashion_lab.audits.material import Pictures
 from fashion_lab.evaluations.sights import data_address
 
 HERE = Path(__file__).parent / "templates"
-SHOWN = 24  # findings of a kind, the worst: as many as are looked at
+FINDINGS, PICTURES = 24, 48  # shown of a kind, the worst: as many as are looked at
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def render(facts: Mapping[str, Any], reports: Mapping[str, Report], pictures: Pi
     return page.encode("utf-8", "backslashreplace").decode()  # names that are no UTF-8
 
 
-def _groups(report: Report, shown: Any) -> list[Group]:
+def _groups(report: Report, shown: Callable[[int], Shown]) -> list[Group]:
     kinds: dict[str, list[Finding]] = {}
     for finding in report.findings:
         kinds.setdefault(finding.kind, []).append(finding)
@@ -69,10 +70,17 @@ def _groups(report: Report, shown: Any) -> list[Group]:
         Group(
             kind,
             len(found),
-            [(finding, [shown(row) for row in finding.pictures]) for finding in found[:SHOWN]],
+            [(finding, [shown(row) for row in finding.pictures]) for finding in _worst(found)],
         )
         for kind, found in kinds.items()
     ]
+
+
+def _worst(findings: Sequence[Finding]) -> Sequence[Finding]:
+    """Take as many as are shown of a kind, at least one."""
+    pictures = accumulate(len(finding.pictures) for finding in findings)
+    fitting = sum(1 for _ in takewhile(lambda count: count <= PICTURES, pictures))
+    return findings[: min(FINDINGS, max(1, fitting))]
 
 
 def _shown(pictures: Pictures, row: int) -> Shown:
