@@ -32,10 +32,11 @@ def audit(cfg: DictConfig) -> None:
     if missing := sorted(OmegaConf.missing_keys(cfg)):
         raise ValueError(f"{missing[0]}= is missing: say which pictures, such as data.root=<folder>")
     catalog = build(cfg.data, trusted=list(cfg.trusted))
-    words = _data_words(catalog.name)
+    words = _words()
+    chosen = [word for word in words if word.strip('"').startswith(("data=", "data."))]
     runs = [Path(str(run)) for run in ([cfg.runs] if isinstance(cfg.runs, str) else cfg.runs)]
     is_trained = not runs and VALIDATION in catalog.splits
-    commands = how_to_judge(catalog.name, words, _divided_by(cfg, catalog)) if is_trained else []
+    commands = how_to_judge(catalog.name, chosen, _divided_by(cfg, catalog)) if is_trained else []
     checks = checks_for(catalog, runs, commands=commands, tiny=cfg.tiny, shape=cfg.shape)
     found = audited(catalog, checks, words=words, out=out)
     Console().print(summary_of(found.result))
@@ -46,10 +47,16 @@ def audit(cfg: DictConfig) -> None:
     print(f"page: {found.folder / 'index.html'}")
 
 
-def _data_words(name: str) -> Sequence[str]:
-    """Repeat what the command line said about the catalog, for commands that a message shows."""
+def _words() -> Sequence[str]:
+    """Repeat the command line."""
     given = HydraConfig.get().overrides.task if HydraConfig.initialized() else []
-    return [shlex.quote(word) for word in given if word.startswith(("data=", "data."))] or [f"data={name}"]
+    return [_for_a_shell(word) for word in given]
+
+
+def _for_a_shell(word: str) -> str:
+    """Quote a word where a shell needs it, readably: Hydra's own quotes are single ones."""
+    quoted = shlex.quote(word)
+    return quoted if quoted == word or set(word) & set('"$`\\!') else f'"{word}"'
 
 
 def _divided_by(cfg: DictConfig, catalog: "Catalog") -> str | None:

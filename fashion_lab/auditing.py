@@ -68,7 +68,7 @@ def audited(
     Args:
         catalog: what is audited.
         checks: by name.
-        words: of the command line, that name the catalog.
+        words: of the command line.
         out: a folder; None: `outputs/audit/<catalog>`.
     """
     folder = Path("outputs", "audit", catalog.name) if out is None else out
