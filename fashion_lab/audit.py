@@ -27,8 +27,6 @@ def audit(cfg: DictConfig) -> None:
     from fashion_lab.audits.labels import how_to_judge
 
     out = None if cfg.out is None else Path(cfg.out)
-    if out is not None and out.exists() and not out.is_dir():
-        raise ValueError(f"out={out} is a file: give a folder, new or old")
     if missing := sorted(OmegaConf.missing_keys(cfg)):
         raise ValueError(f"{missing[0]}= is missing: say which pictures, such as data.root=<folder>")
     catalog = build(cfg.data, trusted=list(cfg.trusted))

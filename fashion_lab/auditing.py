@@ -70,8 +70,15 @@ def audited(
         checks: by name.
         words: of the command line.
         out: a folder; None: `outputs/audit/<catalog>`.
+
+    Raises:
+        ValueError: `out` is no folder and cannot be made.
     """
     folder = Path("outputs", "audit", catalog.name) if out is None else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ValueError(f"out={folder}: {error.strerror}: give a folder that can be written") from error
     pictures = read_pictures(catalog)
     reports = {name: check(pictures) for name, check in checks.items()}
     shared = {
@@ -87,7 +94,6 @@ def audited(
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "git_commit": git_commit(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
     replace_text(folder / PAGE, render(shared, reports, pictures))
     write_json(folder / RESULT, result)
     return Audited(folder, result)

@@ -56,8 +56,8 @@ def check_duplicates(pictures: Pictures) -> Report:
         notes=[
             "Exact: the same bytes; of several, each is paired with the first. Near: the perceptual hashes "
             f"differ by {CLOSE} bits of 64 or less, and the pixels, 16 x 16, by {NEARLY_THE_SAME:g} of 255 "
-            f"or less. The hash alone proposes {counted(proposed, 'pair')}. Blank pictures are not compared. The "
-            "limits are measured on photos; pictures on a plain ground are nearer to each other.",
+            f"or less. The hash alone proposes {counted(proposed, 'pair')}. Blank pictures are not compared. "
+            "The limits are measured on photos; pictures on a plain ground are nearer to each other.",
             "A copy across splits is learnt by heart and then asked for; a picture under two labels is wrong "
             "under one of them.",
         ],
