@@ -16,7 +16,7 @@ from fashion_lab.studies.resampling import Interval, bootstrap, mean_of
 
 TITLE = "Background"
 RING = 2  # pixels of 32 on each side: 23% of a picture; garments that reach its edge are in it too
-STRENGTH = 0.01  # scikit-learn's C; of 0.001 and 0.01 the better for the border, experiments/audit
+STRENGTH = 0.01  # scikit-learn's C; of 0.001 and 0.01 the better for data=clothing's borders: 0.442, 0.464
 MOST = 5_000  # pictures learned from, and asked about: seconds instead of minutes; assumption
 FOLDS = 3  # of the training pictures, with senders apart; as in the committed studies
 TRAIN, VALIDATION = "train", "validation"
@@ -35,9 +35,13 @@ def check_background(pictures: Pictures) -> Report:
         found[name] = _accuracy(pictures, asked, told == labels_N[asked])
     apart = _with_senders_apart(pictures, train)
     if apart is not None:
+        found["largest class of train"] = _accuracy(pictures, train, labels_N[train] == majority)
         found["border, senders apart"] = apart
     got, floor = found["border"].value, found["largest class"].value
-    told_apart = "" if apart is None else f"; {apart.value:.0%} in train where no sender is shared"
+    told_apart = ""
+    if apart is not None:
+        of = found["largest class of train"].value
+        told_apart = f"; where no sender is shared {apart.value:.0%} of train, largest class {of:.0%}"
     return Report(
         title=TITLE,
         summary=(
