@@ -7,6 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
@@ -80,7 +81,10 @@ def audited(
     except OSError as error:
         raise ValueError(f"out={folder}: {error.strerror}: give a folder that can be written") from error
     pictures = read_pictures(catalog)
-    reports = {name: check(pictures) for name, check in checks.items()}
+    reports = {}
+    for name, check in checks.items():
+        with Console(stderr=True).status(f"checking {name}"):
+            reports[name] = check(pictures)
     shared = {
         "catalog": catalog.name,
         "pictures": len(pictures),
