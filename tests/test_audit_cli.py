@@ -78,12 +78,11 @@ def test_the_page_asks_nobody_and_runs_nothing(tmp_path, shop):
 
 
 def test_a_page_shows_the_worst_and_says_how_many_there_are(tmp_path):
-    for split in ("train", "validation"):
-        for name in ("a", "b"):
-            folder = tmp_path / "small" / split / name
-            folder.mkdir(parents=True)
-            for number in range(10):
-                drawing(hash((split, name, number)) % 2**32, (20 + number, 40)).save(folder / f"{number}.png")
+    for start, part in enumerate(("train/a", "train/b", "validation/a", "validation/b")):
+        folder = tmp_path / "small" / part
+        folder.mkdir(parents=True)
+        for number in range(10):
+            drawing(10 * start + number, (20 + number, 40)).save(folder / f"{number}.png")
     audited("data=folder", "data.root=small", "out=page", "shape=10")
     page = Path("page/index.html").read_text()
     assert "40, the worst 24 shown; all are in result.json" in page

@@ -55,9 +55,10 @@ def check_labels(pictures: Pictures, *, predictions: Predictions) -> Report:
             f"{counted(predictions.runs, 'run')} that held them back, right on {right:.1%})"
         ),
         notes=[
-            "Each picture is judged by a run that did not learn from it. Listed is what confident learning "
-            "takes for a wrong label; most are hard pictures with the right label where the runs are often "
-            "wrong. Look before anything is changed.",
+            "Each picture is judged by a run that did not learn from it, though its best epoch may be picked "
+            "by what it held back. Listed is what confident learning takes for a wrong label; where the runs "
+            "are often wrong, hard pictures with the right label are listed too. Look before anything is "
+            "changed.",
         ],
         findings=findings,
         numbers={
@@ -77,11 +78,10 @@ def likely_errors(labels_N: Ints, chances_NC: NDArray[np.float64]) -> Ints:
     there = np.unique(labels_N)  # cleanlab wants every class to have a picture
     chances = chances_NC[:, there]
     chances = chances / np.maximum(chances.sum(axis=1, keepdims=True), np.finfo(np.float64).tiny)
-    doubted: Ints = find_label_issues(
+    doubted = find_label_issues(
         np.searchsorted(there, labels_N), chances, return_indices_ranked_by="self_confidence", n_jobs=1
     )
-    is_other = chances_NC.argmax(axis=1) != labels_N
-    return np.array([at for at in doubted if is_other[at]], dtype=np.int64)
+    return np.asarray(doubted, dtype=np.int64)
 
 
 def _table(classes: tuple[str, ...], labels_N: Ints, doubted: Ints) -> Table:

@@ -121,6 +121,13 @@ def test_where_a_copy_does_harm_is_said():
     assert counts == [0, 3, 1, 1]
 
 
+def test_a_copy_without_a_label_contradicts_nobody():
+    same = encoded(drawing(0))
+    report = check_duplicates(pictures_of([same, encoded(drawing(1)), same], [0, 1, -1]))
+    assert [one.kind for one in report.findings] == [ACROSS]
+    assert report.numbers["two_labels"] == 0
+
+
 def test_a_picture_in_no_split_is_across_nothing():
     same = encoded(drawing(0))
     pictures = pictures_of([same, encoded(drawing(1)), same], [0, 1, 0], splits={"train": [0, 1]})
