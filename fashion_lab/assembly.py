@@ -148,4 +148,6 @@ def _tune(cfg: DictConfig, module: StageModule) -> None:
     if cfg.channels_last:
         module.network.to(memory_format=torch.channels_last)
     if cfg.compile:
-        module.network.compile()
+        network = module.network
+        called = network.embedding_network if isinstance(network, SiameseNetwork) else network
+        called.compile(mode=cfg.compile_mode)

@@ -10,6 +10,7 @@ from fashion_lab.schema import TrainConfig
 
 STAGES = ("classifier", "siamese")
 SIMILAR_BY = ("class", "product")
+COMPILE_MODES = ("default", "reduce-overhead", "max-autotune", "max-autotune-no-cudagraphs")  # torch.compile
 NO_CKPT = (
     "stage=siamese needs ckpt=<a stage 1 run folder or checkpoint> to take its backbone from; "
     "ckpt=null trains from scratch"
@@ -53,6 +54,8 @@ def _of_values(cfg: DictConfig) -> list[str]:
         problems.append(f"stage={cfg.stage}; allowed are {', '.join(STAGES)}")
     if cfg.similar_by not in SIMILAR_BY:
         problems.append(f"similar_by={cfg.similar_by}; allowed are {', '.join(SIMILAR_BY)}")
+    if cfg.compile_mode not in COMPILE_MODES:
+        problems.append(f"compile_mode={cfg.compile_mode}; allowed are {', '.join(COMPILE_MODES)}")
     if not 0 <= cfg.seed < 2**31:
         problems.append(f"seed={cfg.seed}; allowed is 0 .. {2**31 - 1}")
     if cfg.monitor.mode not in ("min", "max"):

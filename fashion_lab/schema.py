@@ -50,6 +50,7 @@ class TrainConfig:
     batch_size: int = MISSING
     threads: int | None = None
     compile: bool = False
+    compile_mode: str = "default"
     channels_last: bool = False
     cache: str | None = None
     trusted: list[str] = field(default_factory=list)

@@ -9,7 +9,7 @@ import torch
 from runs import TINY, composed
 from torch.profiler import ProfilerActivity, profile
 
-from fashion_lab.benchmarks.bare import bare_epoch
+from fashion_lab.benchmarks.bare import BareLoop
 from fashion_lab.config import build
 from fashion_lab.networks import MobileNetLikeClassifier
 from fashion_lab.training import Training
@@ -113,7 +113,7 @@ def python_calls(folder, batch_size):
     """Calls of an epoch, of our training and of a bare loop, and its steps."""
     second, bare = SecondEpoch(), Calls()
     cfg = run(folder, "logger=none", f"batch_size={batch_size}", callbacks=[second])
-    epoch = bare_epoch(cfg, torch.device("cpu"))
+    epoch = BareLoop(cfg, torch.device("cpu")).epoch
     epoch()
     with bare:
         epoch()
@@ -150,3 +150,20 @@ def test_seeding_each_step_queues_nothing(tmp_path):
     before = len(torch.cuda._queued_calls)
     run(tmp_path / "run", "logger=none")
     assert len(torch.cuda._queued_calls) <= before + 10, "seed_everything queues a few, a step none"
+
+
+@pytest.mark.parametrize("stage", ["classifier", "siamese"])
+def test_what_a_step_calls_is_what_is_compiled(tmp_path, monkeypatch, stage):
+    modes, calls = [], Counter()
+
+    def compile(self, *, mode):
+        modes.append(mode)
+        self.register_forward_hook(
+            lambda module, *_: calls.update(["steps" if module.training else "others"])
+        )
+
+    monkeypatch.setattr(torch.nn.Module, "compile", compile)
+    words = ["compile=true", "compile_mode=reduce-overhead", "logger=none", "trainer.max_epochs=1"]
+    run(tmp_path / "run", *words, f"stage={stage}", "ckpt=null")
+    assert modes == ["reduce-overhead"]
+    assert calls["steps"] > 1

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -10,13 +10,14 @@ from typing import ClassVar
 import torch
 
 from fashion_lab.benchmarks import notebook
-from fashion_lab.benchmarks.bare import bare_epoch
+from fashion_lab.benchmarks.bare import BareLoop
 from fashion_lab.benchmarks.ours import TRAINING, WHOLE, epochs_in_turns
 from fashion_lab.benchmarks.recipes import catalog_of, recipe
 from fashion_lab.benchmarks.rows import Part, Row
 from fashion_lab.benchmarks.timing import in_turns
 from fashion_lab.data.class_table import ClassTable
 
+ARITHMETIC = "forward, backward and optimizer step alone"
 NOTEBOOK = ("experiment=notebook", "logger=tensorboard")
 
 
@@ -43,10 +44,11 @@ class Stage1(Part):
                 ],
             }
             for name, words in variants.items():
-                times = epochs_in_turns([*overrides, *words], others, rounds=self.rounds)
+                times = epochs_with_arithmetic([*overrides, *words], others, rounds=self.rounds)
                 than, theirs = fastest(times)
                 what, target = f"stage 1 epoch, {name} network", self.TARGETS.get(name)
                 yield Row(what=what, ours=times[TRAINING], theirs=theirs, than=than, at_least=target)
+                yield Row(what=f"{what}: {ARITHMETIC}", ours=times[ARITHMETIC], theirs=theirs, than=than)
                 others = {than: others[than]}
 
 
@@ -73,10 +75,11 @@ class Stage2(Part):
             yield Row(what="table of labels", ours=ours, theirs=theirs, than=than)
             words = ["backbone.depthwise=true", "network.one_pass=true"]
             others = notebook.ways(partial(notebook.triplet_epoch, triplets))
-            times = epochs_in_turns([*overrides, *words], others, rounds=self.rounds)
+            times = epochs_with_arithmetic([*overrides, *words], others, rounds=self.rounds)
         than, theirs = fastest(times)
         what = "triplet epoch, depthwise network"
         yield Row(what=what, ours=times[TRAINING], theirs=theirs, than=than, at_least=self.FASTER)
+        yield Row(what=f"{what}: {ARITHMETIC}", ours=times[ARITHMETIC], theirs=theirs, than=than)
         yield self._mined(len(labels))
 
     def _mined(self, pictures: int) -> Row:
@@ -107,9 +110,8 @@ class Overhead(Part):
         overrides = [*self.data, *words]
         cfg = recipe(overrides)
         catalog_of(cfg)
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         than = "a bare loop"
-        times = epochs_in_turns(overrides, {than: bare_epoch(cfg, device)}, rounds=self.rounds)
+        times = epochs_in_turns(overrides, {than: BareLoop(cfg, _device()).epoch}, rounds=self.rounds)
         yield Row(what=f"{name}: steps", ours=times[TRAINING], theirs=times[than], than=than, at_least=target)
         if WHOLE not in times:
             return
@@ -117,7 +119,20 @@ class Overhead(Part):
         yield Row(what=what, ours=times[WHOLE], theirs=times[than], than=f"{than} that only trains")
 
 
+def epochs_with_arithmetic(
+    overrides: Sequence[str], others: Mapping[str, Callable[[], object]], *, rounds: int
+) -> dict[str, float]:
+    """Time our epochs, the others, and `ARITHMETIC`: below it ours cannot be without other kernels."""
+    alone = {ARITHMETIC: BareLoop(recipe(overrides), _device()).arithmetic}
+    return epochs_in_turns(overrides, {**others, **alone}, rounds=rounds)
+
+
+def _device() -> torch.device:
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def fastest(times: dict[str, float]) -> tuple[str, float]:
     """Pick the fastest of the others."""
-    others = {name: value for name, value in times.items() if name not in (TRAINING, WHOLE)}
+    ours = (TRAINING, WHOLE, ARITHMETIC)
+    others = {name: value for name, value in times.items() if name not in ours}
     return min(others.items(), key=lambda item: item[1])

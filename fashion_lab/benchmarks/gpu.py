@@ -12,7 +12,7 @@ import pytorch_lightning as pl
 import torch
 
 from fashion_lab.assembly import assemble
-from fashion_lab.benchmarks.bare import bare_epoch
+from fashion_lab.benchmarks.bare import BareLoop
 from fashion_lab.benchmarks.card import Card, demand_of, measure_card
 from fashion_lab.benchmarks.ours import TRAINING, epochs_in_turns
 from fashion_lab.benchmarks.recipes import catalog_of, recipe
@@ -35,7 +35,7 @@ class Gpu(Part):
         precisions: as Lightning names them.
         data: words of the command line that choose the pictures.
         rounds: of each comparison.
-        compiled: without and with `torch.compile`.
+        compile_modes: of `torch.compile`; None runs without it. `reduce-overhead` is CUDA graphs.
         device: `cuda`; `cpu` tries whether this runs.
         whole: also both stages of the default recipe, from cold start to `result.json`.
     """
@@ -48,12 +48,12 @@ class Gpu(Part):
         precisions: list[str],
         data: list[str],
         rounds: int,
-        compiled: Sequence[bool] = (False, True),
+        compile_modes: Sequence[str | None] = (None, "default", "reduce-overhead"),
         device: str = "cuda",
         whole: bool = True,
     ) -> None:
         self.stages, self.batch_sizes, self.precisions = stages, batch_sizes, precisions
-        self.compiled = list(compiled)
+        self.compile_modes = list(compile_modes)
         self.data, self.rounds, self.device, self.whole = data, rounds, torch.device(device), whole
 
     def rows(self) -> Iterator[Row]:
@@ -79,19 +79,17 @@ class Gpu(Part):
     def _compared(self, stage: str, batch_size: int, precision: str, card: Card) -> Iterator[Row]:
         words = self._words(stage, batch_size, precision)
         pictures, floor = _pictures_and_floor(words, precision, card, self.device)
-        best = any(self.compiled)
-        bare = f"a bare {'compiled ' if best else ''}loop"
-        others = {bare: bare_epoch(recipe([*words, f"compile={best}"]), self.device)}
+        best = self.compile_modes[-1]
+        bare = f"a bare {'loop' if best is None else f'loop, compiled ({best})'}"
+        others = {bare: BareLoop(recipe([*words, *_compiled(best)]), self.device).epoch}
         name, unit = f"{stage}, batch {batch_size}, {precision}", "pictures/s"
-        for compiled in self.compiled:
+        for mode in self.compile_modes:
             share = GpuShare()
-            times = epochs_in_turns(
-                [*words, f"compile={compiled}"], others, rounds=self.rounds, callbacks=[share]
-            )
+            times = epochs_in_turns([*words, *_compiled(mode)], others, rounds=self.rounds, callbacks=[share])
             ours, theirs = pictures / times[TRAINING], pictures / times[bare]
             busy = "" if share.busy is None else f"; the GPU computes {share.busy:.0%} of the time"
-            what = f"{name}, {'compiled' if compiled else 'eager'}{busy}"
-            target = SHARE if compiled else None
+            what = f"{name}, {'eager' if mode is None else f'compiled ({mode})'}{busy}"
+            target = None if mode is None or mode != best else SHARE
             yield Row(what=what, ours=ours, unit=unit, theirs=theirs, than=bare, at_least=target)
         yield Row(what=f"{name}, the same", ours=ours, unit=unit, theirs=1 / floor, than="the card's limit")
 
@@ -113,6 +111,10 @@ class Gpu(Part):
             seconds = time.perf_counter() - started
         what = "both stages of the default recipe, from cold start to result.json"
         return Row(what=what, ours=seconds, theirs=WHOLE_RUN, than="the target", at_least=1)
+
+
+def _compiled(mode: str | None) -> list[str]:
+    return [] if mode is None else ["compile=true", f"compile_mode={mode}"]
 
 
 def _pictures_and_floor(

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fashion_lab.contracts.index import Index, Neighbours
+from fashion_lab.indexes.alone import nearest_alone
 from fashion_lab.indexes.measure import nearest_among, nearest_in
 from fashion_lab.indexes.rows import Rows, check_query, not_built
 from fashion_lab.indexes.scan import Scan
@@ -55,6 +56,8 @@ class ExactIndex(Index):
         rows, scan = self._state
         check_query(queries_QD, k, where_M, rows.dim)
         if where_M is None:
+            if len(queries_QD) == 1 and len(scan.blocks) == 1:
+                return nearest_alone(scan, rows, queries_QD[0], k)
             return nearest_in(scan, rows, queries_QD, k)
         row_M = rows.positions(where_M)
         count = len(queries_QD)

@@ -38,6 +38,7 @@ class Scan:
         ]
         squares = [block[-1, : self.size - start] for start, block in zip(starts, self.blocks, strict=True)]
         self.largest_square = max((square_B.max() for square_B in squares), default=np.float32(0))
+        self.slack = np.float32((6 * dimensions + 48) * HALF_ULP)
         rows = [
             start + np.arange(block.shape[1]).reshape(self.group, -1).T
             for start, block in zip(starts, self.blocks, strict=True)
@@ -87,8 +88,7 @@ class Scan:
         np.multiply(centred_QD, -2, out=factors_QE[:, :-1])
         scores_QM = self._lowest(factors_QE, barred_N)
         squares_Q = np.einsum("qd,qd->q", centred_QD, centred_QD)
-        slack = (6 * len(self.mean_D) + 48) * HALF_ULP
-        return scores_QM, upper_bounds(scores_QM, k) + slack * (squares_Q + self.largest_square)
+        return scores_QM, upper_bounds(scores_QM, k) + self.slack * (squares_Q + self.largest_square)
 
     def _lowest(
         self, factors_QE: NDArray[np.float32], barred_N: NDArray[np.float32] | None
