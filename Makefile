@@ -8,6 +8,7 @@ BIN := .venv/bin
 READY := .venv/.ready
 UV_VERSION := 0.13.9
 ARGS ?=
+JOBS ?= 2
 DEMO := outputs/demo
 
 help: ## this list
@@ -37,7 +38,7 @@ train: $(READY) ## a training, e.g. make train ARGS="stage=classifier data=cloth
 	$(BIN)/python -m fashion_lab.train $(ARGS)
 
 test: $(READY) ## all tests; those on real pictures where FASHION_LAB_DATA says where they are
-	$(BIN)/python -m pytest $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(READY) ## how fast every path is, beside what people would use instead; writes experiments/speed
 	$(BIN)/python -m fashion_lab.bench $(ARGS)
