@@ -5,11 +5,21 @@ import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from fashion_lab import __version__
 from fashion_lab.galleries.item import Source
-from fashion_lab.galleries.manifest import FORMAT, FORMAT_VERSION, Files, Manifest
+from fashion_lab.galleries.manifest import (
+    BROKEN,
+    FORMAT,
+    FORMAT_VERSION,
+    Files,
+    IndexFolderError,
+    Manifest,
+    damaged,
+    read_manifest,
+)
 
 PACKAGES = ("numpy", "pillow", "torch", "onnxruntime")  # whose versions decide bits of the vectors
 
@@ -130,6 +140,16 @@ class Contents:
         if contents.count != manifest["count"]:
             raise ValueError(f"its shards have {contents.count} items, not {manifest['count']}")
         return contents
+
+    @classmethod
+    def in_force(cls, folder: Path) -> Self:
+        """Read what is in force in a folder. Raises IndexFolderError: no index there, or a damaged one."""
+        try:
+            return cls.of(read_manifest(folder)[0])
+        except IndexFolderError:
+            raise
+        except BROKEN as error:
+            raise damaged(folder, error) from error
 
 
 def _versions() -> dict[str, str]:
