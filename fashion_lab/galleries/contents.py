@@ -23,6 +23,8 @@ from fashion_lab.galleries.manifest import (
 
 PACKAGES = ("numpy", "pillow", "torch", "onnxruntime")  # whose versions decide bits of the vectors
 
+OUTGROWN = 2  # times the items, or a part of them, from which a calibration is learnt anew; assumption
+
 
 class LeftOut(NamedTuple):
     """A picture that could not be read.
@@ -97,6 +99,7 @@ class Contents:
         left_out: pictures that could not be read.
         engine: None where nobody built one.
         calibration: what distances mean; None where nobody measured it.
+        calibrated: how many items it was learnt among; None where nobody noted it.
         created: when the index was built.
         updated: when it was last changed.
     """
@@ -108,8 +111,16 @@ class Contents:
     left_out: tuple[LeftOut, ...] = ()
     engine: Engine | None = None
     calibration: dict[str, Any] | None = None
+    calibrated: int | None = None
     created: str
     updated: str
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the calibration was learnt among more than half and less than twice as many items."""
+        if self.calibration is None or self.calibrated is None:
+            return False
+        return self.calibrated < OUTGROWN * self.count and self.count < OUTGROWN * self.calibrated
 
     @property
     def count(self) -> int:
@@ -129,6 +140,7 @@ class Contents:
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """Undo `manifest`. Raises KeyError, TypeError or ValueError where it is not one."""
+        manifest = {"calibrated": None, **manifest}  # indexes of before it was noted
         said = {one.name: manifest[one.name] for one in dataclasses.fields(cls)}
         said["source"] = Source(**manifest["source"])
         said["shards"] = tuple(

@@ -262,14 +262,47 @@ def test_a_missing_engine_is_told_and_made_again(shop):
     assert len(shop.build(engine=choice()).gallery) == 41
 
 
-def test_calibration_is_asked_for_once_and_kept(shop):
-    asked = []
+class TestCalibration:
+    @pytest.fixture
+    def learn(self, shop):
+        """Calibrates with the number of items, and keeps a list of those."""
 
-    def calibrate(gallery):
-        asked.append(len(gallery))
-        return {"threshold": 0.5}
+        def calibrate(gallery):
+            learn.among.append(len(gallery))
+            return {"items": len(gallery)}
 
-    assert shop.build(calibrate=calibrate).gallery.calibration == {"threshold": 0.5}
-    plant(shop.root, "new.png")
-    assert shop.sync(calibrate=calibrate).gallery.calibration == {"threshold": 0.5}
-    assert asked == [40]
+        def learn(change=shop.sync, calibrate=calibrate):
+            return change(calibrate=calibrate).gallery.calibration["items"]
+
+        learn.among = []
+        return learn
+
+    def test_it_is_learnt_once_and_kept(self, shop, learn):
+        assert learn(shop.build) == 40
+        plant(shop.root, "new.png")
+        assert learn() == 40
+        assert learn.among == [40]
+
+    def test_it_is_learnt_anew_when_there_are_twice_as_many_or_half(self, shop, learn):
+        learn(shop.build)
+        plant(shop.root, *[f"more/{number}.png" for number in range(39)])
+        assert learn() == 40
+        plant(shop.root, "more/39.png")
+        assert learn() == 80
+        shutil.rmtree(shop.root / "more")
+        assert learn() == 40
+        assert learn.among == [40, 80, 40]
+
+    def test_what_cannot_be_learnt_anew_stays(self, shop, learn):
+        learn(shop.build)
+        plant(shop.root, *[f"more/{number}.png" for number in range(40)])
+        assert learn(calibrate=lambda gallery: None) == 40
+        assert learn.among == [40]
+
+    def test_where_nobody_noted_among_how_many_it_is_learnt_anew(self, shop, learn):
+        learn(shop.build)
+        manifest = json.loads((shop.index / "manifest.json").read_text())
+        assert manifest.pop("calibrated") == 40
+        (shop.index / "manifest.json").write_text(json.dumps(manifest))
+        plant(shop.root, "new.png")
+        assert learn() == 41
