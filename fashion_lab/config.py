@@ -108,7 +108,12 @@ def explain(error: Exception, config_name: str) -> str:
     misspelt = re.search(r"Could not override '([\w.@/]+)'|Key '([\w.]+)' (?:is )?not in", text)
     if misspelt is None:
         return text
-    return text + nearest(misspelt[1] or misspelt[2], _known_keys(config_name))
+    key, known = misspelt[1] or misspelt[2], _known_keys(config_name)
+    group, _, option = key.partition(".")
+    choices = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
+    if option and choices and group in known and not any(one.startswith(f"{group}.") for one in known):
+        return f"{key} needs {group}= as well, to say whose option it is: one of {', '.join(choices)}"
+    return text + nearest(key, known)
 
 
 def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:

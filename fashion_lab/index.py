@@ -7,17 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
-from fashion_lab.config import build, launch
+from fashion_lab.config import CONF, build, launch
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from fashion_lab.contracts.encoder import Encoder
-    from fashion_lab.contracts.index import Index
+    from fashion_lab.galleries.engines import EngineChoice
     from fashion_lab.galleries.gallery import Gallery
     from fashion_lab.galleries.update import Done, Job
 
 MODES = ("build", "add", "remove", "sync")
+USUAL = "auto"  # engine
 EXECUTORS = ("here", "ray")
 
 
@@ -28,7 +29,8 @@ def index(cfg: DictConfig) -> None:
     from fashion_lab.galleries.listing import default_folder
 
     if cfg.mode == "remove":
-        with closing(build(cfg.engine, trusted=list(cfg.trusted))) as engine:
+        engine = _engine(cfg, Path(cfg.out))
+        with closing(engine.index):
             where: Any = None if cfg.where is None else OmegaConf.to_container(cfg.where)
             _report(indexing.remove(_job(cfg, Path(cfg.out), engine), _listed(cfg.item), where), cfg.mode)
         return
@@ -40,7 +42,8 @@ def index(cfg: DictConfig) -> None:
     else:
         out = Path(cfg.out)
     change = {"build": indexing.build, "add": indexing.add, "sync": indexing.sync}[cfg.mode]
-    with closing(build(cfg.engine, trusted=list(cfg.trusted))) as engine:
+    engine = _engine(cfg, out)
+    with closing(engine.index):
         embedder = indexing.Embedder(run=run, load=load)
         _report(change(_job(cfg, out, engine), catalog, split, embedder), cfg.mode)
 
@@ -52,18 +55,27 @@ def _loader(cfg: DictConfig, threads: int | None = None) -> "Callable[[str], Enc
     return functools.partial(encoders.load, runtime=cfg.runtime, trusted=trusted, threads=threads)
 
 
-def _job(cfg: DictConfig, out: Path, index: "Index") -> "Job":
-    from fashion_lab.galleries.embedding import in_this_process
+def _engine(cfg: DictConfig, out: Path) -> "EngineChoice":
+    """Take the engine that is named; else the one that the index to be changed has; else the usual one."""
+    from fashion_lab.galleries.contents import Contents
     from fashion_lab.galleries.engines import EngineChoice
+    from fashion_lab.galleries.manifest import MANIFEST
+    from fashion_lab.galleries.recorded import is_remade, remade
+
+    choice = functools.partial(EngineChoice, floor=float(cfg.engine_recall), strict=bool(cfg.engine_strict))
+    if cfg.engine is None and cfg.mode != "build" and (out / MANIFEST).exists():
+        there = Contents.in_force(out).engine
+        if there is not None and is_remade(there):
+            return choice(index=remade(there, list(cfg.trusted)), options=there.options)
+    named = OmegaConf.load(CONF / "engine" / f"{USUAL}.yaml") if cfg.engine is None else cfg.engine
+    options: Any = OmegaConf.to_container(named, resolve=True)
+    return choice(index=build(options, trusted=list(cfg.trusted)), options=options)
+
+
+def _job(cfg: DictConfig, out: Path, engine: "EngineChoice") -> "Job":
+    from fashion_lab.galleries.embedding import in_this_process
     from fashion_lab.galleries.update import Job
 
-    options: Any = OmegaConf.to_container(cfg.engine, resolve=True)
-    engine = EngineChoice(
-        index=index,
-        options=options,
-        floor=float(cfg.engine_recall),
-        strict=bool(cfg.engine_strict),
-    )
     embed = in_this_process(cfg.workers)
     if cfg.executor == "ray":
         from fashion_lab.galleries.nodes import on_ray

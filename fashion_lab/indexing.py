@@ -16,7 +16,7 @@ from fashion_lab.galleries.draft import Draft
 from fashion_lab.galleries.embedding import Model
 from fashion_lab.galleries.folder import only_writer
 from fashion_lab.galleries.listing import ALL, fingerprint_of, positions_of, source_of, wanted_of
-from fashion_lab.galleries.manifest import BROKEN, MANIFEST, IndexFolderError, damaged, read_manifest, state
+from fashion_lab.galleries.manifest import MANIFEST, state
 from fashion_lab.galleries.names import matching
 from fashion_lab.galleries.plan import now
 from fashion_lab.galleries.update import Done, Job, commit, update
@@ -67,7 +67,7 @@ def add(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
     positions = positions_of(catalog, split)
     state(job.folder)  # raises before a folder is made
     with only_writer(job.folder):
-        before = _in_force(job.folder)
+        before = Contents.in_force(job.folder)
         model = _model_of(before, embedder)
         wanted = wanted_of(catalog, positions)
         classes = [
@@ -97,7 +97,7 @@ def sync(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
         return build(job, catalog, split, embedder)
     positions = positions_of(catalog, split)
     with only_writer(job.folder):
-        before = _in_force(job.folder)
+        before = Contents.in_force(job.folder)
         model = _model_of(before, embedder)
         wanted = wanted_of(catalog, positions)
         ids = set(Draft(job.folder, before.shards).ids())
@@ -139,7 +139,7 @@ def remove(job: Job, items: Sequence[str] = (), where: Where | None = None) -> D
         )
     state(job.folder)
     with only_writer(job.folder):
-        before = _in_force(job.folder)
+        before = Contents.in_force(job.folder)
         draft = Draft(job.folder, before.shards)
         if where is None:
             draft.remove(matching(draft.ids(), items))
@@ -147,15 +147,6 @@ def remove(job: Job, items: Sequence[str] = (), where: Where | None = None) -> D
             there = [draft.row(name).item for name in draft.ids()]
             draft.remove([there[row].id for row in filters_of(there).rows(where)])
         return commit(job, draft, replace(before, updated=now()), before)
-
-
-def _in_force(folder: Path) -> Contents:
-    try:
-        return Contents.of(read_manifest(folder)[0])
-    except IndexFolderError:
-        raise
-    except BROKEN as error:
-        raise damaged(folder, error) from error
 
 
 def _model_of(before: Contents, embedder: Embedder) -> Model:

@@ -19,7 +19,7 @@ def search(cfg: DictConfig) -> None:
 
     paths = searching.pictures_at(images)
     trusted = list(cfg.trusted)
-    engine = build(cfg.engine, trusted=trusted)
+    engine = None if cfg.engine is None else build(cfg.engine, trusted=trusted)
     finder = VisualSearch.load(cfg.index, cfg.ckpt, index=engine, runtime=cfg.runtime, trusted=trusted)
     where: Any = None if cfg.where is None else OmegaConf.to_container(cfg.where)
     answers, failed = searching.answer(

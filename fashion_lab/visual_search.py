@@ -24,8 +24,8 @@ from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.contracts.index import Index
 from fashion_lab.filters import Where
 from fashion_lab.galleries import Gallery
+from fashion_lab.galleries.recorded import remade
 from fashion_lab.hits import Hit, filters_of
-from fashion_lab.indexes.exact import ExactIndex
 from fashion_lab.pictures import open_picture
 from fashion_lab.ranking import Ask, Found, Ranking
 
@@ -49,7 +49,7 @@ class VisualSearch:
                 "that made the index, or make the index again with this one"
             )
         self.gallery, self.encoder = gallery, encoder
-        self.index = ExactIndex() if index is None else index
+        self.index = remade(gallery.engine) if index is None else index
         folder = gallery.engine_folder or gallery.folder
         if folder is None:
             self.index.build(gallery.vectors_ND, gallery.keys_N)
@@ -76,14 +76,15 @@ class VisualSearch:
         Args:
             folder: what `python -m fashion_lab.index` wrote.
             ckpt: where that run or checkpoint is now, if it has moved; or its bundle.
-            index: an empty engine; exact where None.
+            index: an empty engine; None takes the one that the index was made with, and measured.
             runtime: `torch`, `onnx` or `auto`, as for `encoders.load`.
-            trusted: packages outside this project whose classes the run's config may name.
+            trusted: packages outside this project whose classes the run's config and the index may name.
 
         Raises:
-            ValueError: no index, a damaged one, no such run, or another encoder.
+            ValueError: no index, a damaged one, no such run, another encoder, or an engine at an address.
         """
         gallery = Gallery.load(folder)
+        index = remade(gallery.engine, trusted) if index is None else index
         run = Path(gallery.source.run if ckpt is None else ckpt)
         if not run.exists():
             where = f"the run {run} that made the index {folder}" if ckpt is None else f"ckpt={run}"

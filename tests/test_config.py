@@ -228,6 +228,13 @@ def test_a_misspelt_word_is_told_with_the_nearest(words, said, tmp_path):
     assert re.search(said, line), line
 
 
+def test_an_option_of_an_engine_needs_the_engine():
+    with pytest.raises(FOR_USERS) as caught:
+        compose("search", ["engine.nprobe=64"])
+    told = "engine.nprobe needs engine= as well, to say whose option it is: one of auto, exact, faiss, milvus"
+    assert explain(caught.value, "search") == told
+
+
 @pytest.mark.parametrize(
     ("node", "said"),
     [

@@ -16,6 +16,9 @@ from fashion_lab.config import CONF
 from fashion_lab.galleries import Gallery
 from fashion_lab.galleries.folder import only_writer
 from fashion_lab.index import index
+from fashion_lab.search import search
+from fashion_lab.serve import _engine
+from fashion_lab.visual_search import VisualSearch
 
 
 @pytest.fixture(autouse=True)
@@ -73,6 +76,41 @@ def test_the_engine_is_in_the_manifest(home):
     assert engine["name"] == "exact"
     assert engine["options"]["_target_"] == "fashion_lab.indexes.auto.AutoIndex"
     assert (engine["recall"], engine["k"]) == (1.0, 10)
+
+
+@pytest.mark.parametrize("change", ["add", "sync", "remove"])
+def test_a_change_keeps_the_engine_unless_another_is_named(home, change):
+    words = ["mode=remove", "item=hat/1.png"] if change == "remove" else [*PHOTOS, f"mode={change}"]
+    run("ckpt=run", *PHOTOS, "engine=auto", "engine.most=123456")
+    plant(home / "shop", "hat/3.png")
+    run(*words)
+    assert Gallery.load("index").engine.options["most"] == 123456
+    words = ["mode=remove", "item=hat/2.png"] if change == "remove" else words
+    run(*words, "engine=exact")
+    assert Gallery.load("index").engine.options == {"_target_": "fashion_lab.indexes.exact.ExactIndex"}
+    run(*PHOTOS, "mode=sync")
+    assert Gallery.load("index").engine.options == {"_target_": "fashion_lab.indexes.exact.ExactIndex"}
+    run("ckpt=run", *PHOTOS)
+    assert Gallery.load("index").engine.options["most"] == 64_000_000
+
+
+def test_the_engine_that_searches_is_the_one_that_was_measured(home, monkeypatch):
+    run("ckpt=run", *PHOTOS, "engine=auto", "engine.most=123456")
+    searched = []
+
+    def ask(self, *words, **options):
+        searched.append(self.index)
+        raise InterruptedError
+
+    monkeypatch.setattr(VisualSearch, "nearest", ask)
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        for words in ([], ["engine=exact"]):
+            asked = compose("search", ["index=index", "image=shop/hat/1.png", *words])
+            with pytest.raises(InterruptedError):
+                search(asked)
+            searched.append(_engine(compose("serve", ["index=index", *words])))
+    searched.append(VisualSearch.load("index").index)
+    assert [getattr(one, "_most", "exact") for one in searched] == [123456, 123456, "exact", "exact", 123456]
 
 
 def test_a_broken_picture_is_no_failure_unless_strict(home):

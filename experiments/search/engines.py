@@ -1,6 +1,6 @@
 """Recall and latency of every engine at growing sizes, against exact search; one process a row, in one run.
 
-python experiments/search/engines.py                     all rows, then table and plot: 10 minutes
+python experiments/search/engines.py                     all rows, then table and plot: 4 minutes
 python experiments/search/engines.py sizes=3000,100000   fewer sizes
 python experiments/search/engines.py rows=               the table and plot of what is there
 

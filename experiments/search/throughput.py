@@ -88,7 +88,7 @@ def table(found: dict) -> str:
     count, start = found["pictures"], found["rows"]["nothing to do"]
     lines = [
         f"{count} pictures. Each takes {found['disk_bytes']:,.0f} bytes on disk and "
-        f"{found['memory_bytes']:,.0f} in memory while searched, {found['vector_bytes']:.0f} as vector.",
+        f"{found['memory_bytes']:,.0f} in memory without an engine, {found['vector_bytes']:.0f} as vector.",
         "",
         "| way | wall s | CPU s | pictures/s | CPU ms a picture, start left out | memory MB |",
         "|---|---:|---:|---:|---:|---:|",

@@ -1,6 +1,7 @@
 """What every index promises: arrays in, arrays out; it knows no model, no picture, no file of a gallery."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,10 +30,12 @@ class Index(ABC):
     Attributes:
         name: the engine that answers, as in conf/engine.
         exact: whether recall is 1 by construction.
+        remote: whether vectors are kept elsewhere, at an address, where others search them too.
     """
 
     name: str
     exact: bool
+    remote: bool = False
 
     @abstractmethod
     def build(self, vectors_ND: NDArray[np.float32], ids_N: NDArray[np.int64] | None = None) -> None:
@@ -71,6 +74,12 @@ class Index(ABC):
         What was saved for other vectors, by another release, or is damaged is not used.
         """
         self.build(vectors_ND, ids_N)
+
+    def sweep(self, kept: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> None:  # noqa: B027
+        """Where vectors are kept elsewhere: drop all but its own and these, pairs [N, D] and [N].
+
+        `build` drops nothing: what it replaces may be in force until somebody says that the new one is.
+        """
 
     def close(self) -> None:  # noqa: B027, nothing to close is a promise kept
         """Let go of connections; nothing can be searched afterwards."""

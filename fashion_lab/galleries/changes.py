@@ -1,12 +1,13 @@
 """What has changed between a draft of an index and the catalog that it follows."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import NamedTuple
 
 from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.galleries.contents import LeftOut
 from fashion_lab.galleries.draft import Draft
 from fashion_lab.galleries.item import PLAIN, Item
 from fashion_lab.galleries.shards import Row
@@ -51,6 +52,25 @@ def compare(draft: Draft, wanted: Sequence[Wanted], catalog: Catalog) -> Changes
     rows = [Row(_carried(one.item, draft.row(one.item.id).item), one.stamp) for one in kept]
     restated = [row for row in rows if row != draft.row(row.item.id)]
     return Changes(new, [one for one in doubtful if one.item.id in other], len(kept), restated)
+
+
+def fresh(changes: Changes, wanted: Sequence[Wanted], tried: Sequence[LeftOut]) -> list[Wanted]:
+    """List what must be embedded; what was unreadable still is, until its stamp changes."""
+    hopeless = {(one.id, one.stamp) for one in tried if one.stamp is not None}
+    names = {one.item.id for one in changes.new if (one.item.id, one.stamp) not in hopeless}
+    names |= {one.item.id for one in changes.changed}
+    return [one for one in wanted if one.item.id in names]
+
+
+def stay_out(
+    tried: Sequence[LeftOut],
+    names: Collection[str],
+    fresh: Sequence[Wanted],
+    goes: Callable[[str | None], bool],
+) -> list[LeftOut]:
+    """List the pictures that were left out before, are not tried again, and are not gone."""
+    again = {one.item.id for one in fresh}
+    return [one for one in tried if one.id not in again and (one.id in names or not goes(one.split))]
 
 
 def _carried(wanted: Item, there: Item) -> Item:

@@ -5,13 +5,25 @@ import platform
 from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from fashion_lab import __version__
 from fashion_lab.galleries.item import Source
-from fashion_lab.galleries.manifest import FORMAT, FORMAT_VERSION, Files, Manifest
+from fashion_lab.galleries.manifest import (
+    BROKEN,
+    FORMAT,
+    FORMAT_VERSION,
+    Files,
+    IndexFolderError,
+    Manifest,
+    damaged,
+    read_manifest,
+)
 
 PACKAGES = ("numpy", "pillow", "torch", "onnxruntime")  # whose versions decide bits of the vectors
+
+OUTGROWN = 2  # times the items, or a part of them, from which a calibration is learnt anew; assumption
 
 
 class LeftOut(NamedTuple):
@@ -87,6 +99,7 @@ class Contents:
         left_out: pictures that could not be read.
         engine: None where nobody built one.
         calibration: what distances mean; None where nobody measured it.
+        calibrated: how many items it was learnt among; None where nobody noted it.
         created: when the index was built.
         updated: when it was last changed.
     """
@@ -98,8 +111,16 @@ class Contents:
     left_out: tuple[LeftOut, ...] = ()
     engine: Engine | None = None
     calibration: dict[str, Any] | None = None
+    calibrated: int | None = None
     created: str
     updated: str
+
+    @property
+    def is_calibrated(self) -> bool:
+        """Whether the calibration was learnt among more than half and less than twice as many items."""
+        if self.calibration is None or self.calibrated is None:
+            return False
+        return self.calibrated < OUTGROWN * self.count and self.count < OUTGROWN * self.calibrated
 
     @property
     def count(self) -> int:
@@ -119,6 +140,7 @@ class Contents:
     @classmethod
     def of(cls, manifest: Manifest) -> Self:
         """Undo `manifest`. Raises KeyError, TypeError or ValueError where it is not one."""
+        manifest = {"calibrated": None, **manifest}  # indexes of before it was noted
         said = {one.name: manifest[one.name] for one in dataclasses.fields(cls)}
         said["source"] = Source(**manifest["source"])
         said["shards"] = tuple(
@@ -130,6 +152,16 @@ class Contents:
         if contents.count != manifest["count"]:
             raise ValueError(f"its shards have {contents.count} items, not {manifest['count']}")
         return contents
+
+    @classmethod
+    def in_force(cls, folder: Path) -> Self:
+        """Read what is in force in a folder. Raises IndexFolderError: no index there, or a damaged one."""
+        try:
+            return cls.of(read_manifest(folder)[0])
+        except IndexFolderError:
+            raise
+        except BROKEN as error:
+            raise damaged(folder, error) from error
 
 
 def _versions() -> dict[str, str]:

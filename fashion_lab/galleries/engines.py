@@ -15,7 +15,7 @@ from fashion_lab.contracts.index import Index
 from fashion_lab.folders import flush, flush_folder
 from fashion_lab.galleries.contents import Engine
 from fashion_lab.galleries.gallery import Gallery
-from fashion_lab.galleries.manifest import Files, vouch
+from fashion_lab.galleries.manifest import Files, IndexFolderError, vouch
 
 log = logging.getLogger(__name__)
 
@@ -65,6 +65,8 @@ def prepare(choice: EngineChoice, gallery: Gallery, before: Gallery | None) -> E
         recall = _recall(index, gallery)
     if recall < choice.floor:
         _complain(choice, recall)
+    if index.remote:
+        _sweep(index, gallery.folder)
     name, files = _save(choice, gallery.folder, gallery)
     return Engine(
         name=index.name, options=choice.options, recall=recall, k=RECALL_AT, folder=name, files=files
@@ -90,6 +92,15 @@ def _updated(choice: EngineChoice, gallery: Gallery, before: Gallery) -> bool:
     choice.index.remove(gone)
     choice.index.add(gallery.vectors_ND[new], gallery.keys_N[new])
     return True
+
+
+def _sweep(index: Index, folder: Path) -> None:
+    """Keep what is in force elsewhere: until the new one is, and then for those who have yet to see it."""
+    try:
+        in_force = [Gallery.load(folder)]
+    except IndexFolderError:
+        in_force = []
+    index.sweep([(one.vectors_ND, one.keys_N) for one in in_force])
 
 
 def _recall(index: Index, gallery: Gallery) -> float:

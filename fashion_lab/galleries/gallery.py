@@ -107,6 +107,7 @@ class Gallery:
                 next_key=int(self.keys_N[-1]) + 1 if len(self) else 0,
                 left_out=self.left_out,
                 calibration=self.calibration,
+                calibrated=None if self.calibration is None else len(self),
                 created=now,
                 updated=now,
             )

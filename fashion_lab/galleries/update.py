@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from fashion_lab.contracts.catalog import Catalog
-from fashion_lab.galleries.changes import Changes, Wanted, compare
+from fashion_lab.galleries.changes import Wanted, compare, fresh, stay_out
 from fashion_lab.galleries.contents import Contents, LeftOut
 from fashion_lab.galleries.draft import Draft
 from fashion_lab.galleries.embedding import Embed, Model
@@ -16,7 +16,7 @@ from fashion_lab.galleries.gallery import Gallery
 from fashion_lab.galleries.item import Source
 from fashion_lab.galleries.plan import begin
 from fashion_lab.galleries.reading import read_vectors
-from fashion_lab.galleries.rules import SHARD_ROWS, target_rows
+from fashion_lab.galleries.rules import SHARD_ROWS, rows_at_once
 from fashion_lab.galleries.shards import finished
 
 MOST_BROKEN = 0.5  # assumption: beyond this the folder is wrong, not the pictures
@@ -33,7 +33,7 @@ class Job:
         engine: what searches it.
         rows: least rows of a full shard.
         strict: whether an unreadable picture is an error (True) or listed and left out (False).
-        calibrate: says what distances mean, where the index does not know it yet.
+        calibrate: says what distances mean, where the index does not know it or has outgrown what it knows.
     """
 
     folder: Path
@@ -84,34 +84,25 @@ def update(
     tried = () if before is None else before.left_out
     names = {one.item.id for one in wanted}
     changes = compare(draft, wanted, catalog)
-    fresh = _fresh(changes, wanted, tried)
+    new = fresh(changes, wanted, tried)
     gone = [name for name in draft.ids() if name not in names and goes(draft.row(name).item.split)]
-    out = _stay_out(tried, names, fresh, goes)
-    if before is not None and not (fresh or gone or changes.restated or _is_new(job, before, out)):
+    out = stay_out(tried, names, new, goes)
+    if before is not None and not (new or gone or changes.restated or _is_new(job, before, out)):
         _check(job, catalog, len(draft), out)
         return Done(Gallery.load(job.folder), kept=len(draft), changed=False)
     plan = begin(job.folder, before, source.fingerprint, job.rows, wanted)
     if plan.adopted:
-        for made in filter(None, (finished(job.folder, name) for name in plan.adopted)):
-            draft.adopt(made, names)
+        _adopt(job, draft, plan.adopted, names)
         changes = compare(draft, wanted, catalog)
-        fresh = _fresh(changes, wanted, tried)
+        new = fresh(changes, wanted, tried)
     draft.remove([*gone, *(one.item.id for one in changes.changed)])
     for row in changes.restated:
         draft.restate(row)
     next_key = max(draft.next_key, 0 if before is None else before.next_key)
-    out += _embed(job, catalog, draft, _numbered(fresh, next_key, plan.begun), model)
+    out += _embed(job, catalog, draft, _numbered(new, next_key, plan.begun), model)
     _check(job, catalog, len(draft), out)
-    contents = Contents(
-        source=source,
-        shards=(),
-        dim=0 if before is None else before.dim,
-        next_key=next_key + len(fresh),
-        left_out=tuple(out),
-        calibration=None if before is None else before.calibration,
-        created=plan.begun if before is None else before.created,
-        updated=plan.begun,
-    )
+    contents = _begun(before, source, plan.begun)
+    contents = replace(contents, next_key=next_key + len(new), left_out=tuple(out))
     return commit(job, draft, contents, before)
 
 
@@ -123,10 +114,7 @@ def commit(job: Job, draft: Draft, contents: Contents, before: Contents | None) 
     in_force = None if before is None else Gallery.load(job.folder)
     gallery = Gallery.read(job.folder, contents)
     engine = prepare(job.engine, gallery, in_force)
-    calibration = contents.calibration
-    if calibration is None and job.calibrate is not None:
-        calibration = job.calibrate(gallery)
-    publish(job.folder, replace(contents, engine=engine, calibration=calibration))
+    publish(job.folder, replace(_calibrated(job, contents, gallery), engine=engine))
     old = {} if in_force is None else {item.id: item.key for item in in_force.items}
     new = {item.id: item.key for item in gallery.items}
     kept = sum(old.get(name) == key for name, key in new.items())
@@ -134,23 +122,23 @@ def commit(job: Job, draft: Draft, contents: Contents, before: Contents | None) 
     return Done(Gallery.load(job.folder), kept, len(new) - both, both - kept, len(old) - both)
 
 
-def _fresh(changes: Changes, wanted: Sequence[Wanted], tried: Sequence[LeftOut]) -> list[Wanted]:
-    """List what must be embedded; what was unreadable still is, until its stamp changes."""
-    hopeless = {(one.id, one.stamp) for one in tried if one.stamp is not None}
-    fresh = {one.item.id for one in changes.new if (one.item.id, one.stamp) not in hopeless}
-    fresh |= {one.item.id for one in changes.changed}
-    return [one for one in wanted if one.item.id in fresh]
+def _calibrated(job: Job, contents: Contents, gallery: Gallery) -> Contents:
+    """Learn what distances mean, where that is not known of an index of about this size and can be learnt."""
+    learnt = None if job.calibrate is None or contents.is_calibrated else job.calibrate(gallery)
+    return contents if learnt is None else replace(contents, calibration=learnt, calibrated=len(gallery))
 
 
-def _stay_out(
-    tried: Sequence[LeftOut],
-    names: Collection[str],
-    fresh: Sequence[Wanted],
-    goes: Callable[[str | None], bool],
-) -> list[LeftOut]:
-    """List the pictures that were left out before, are not tried again, and are not gone."""
-    again = {one.item.id for one in fresh}
-    return [one for one in tried if one.id not in again and (one.id in names or not goes(one.split))]
+def _begun(before: Contents | None, source: Source, now: str) -> Contents:
+    """Give contents without shards: new ones, or those in force with what stays of them."""
+    if before is None:
+        return Contents(source=source, shards=(), dim=0, next_key=0, created=now, updated=now)
+    return replace(before, source=source, shards=(), engine=None, updated=now)
+
+
+def _adopt(job: Job, draft: Draft, shards: Sequence[str], names: Collection[str]) -> None:
+    """Take in what a killed writer left, as far as these items are wanted."""
+    for made in filter(None, (finished(job.folder, name) for name in shards)):
+        draft.adopt(made, names)
 
 
 def _is_new(job: Job, before: Contents, left_out: Sequence[LeftOut]) -> bool:
@@ -170,7 +158,7 @@ def _embed(job: Job, catalog: Catalog, draft: Draft, rows: Sequence[Wanted], mod
     """Make shards of these pictures and take them into the draft; give those that could not be read."""
     if not rows:
         return []
-    step = target_rows(len(draft) + len(rows), job.rows)
+    step = rows_at_once(len(draft) + len(rows), job.rows)
     parts = [rows[start : start + step] for start in range(0, len(rows), step)]
     left_out: list[LeftOut] = []
     for name in job.embed(catalog, parts, model, job.folder):

@@ -9,7 +9,7 @@ Shape suffixes: Q queries, N gallery, M vectors or ids more, D embedding.
 import importlib.util
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -31,12 +31,13 @@ STREAMED = 2**20  # rows up to which all are fetched where candidates leave a do
 class MilvusIndex(Index):
     """Keeps vectors, centred by the mean of those it was built with, in a collection of a Milvus.
 
-    `build` puts a new collection in the place of those under its name once it is whole: who searches an old
-    one gets an error then, never a mixture. `add` and `remove` change the collection that others search.
+    `build` writes a new collection beside those under its name, which others may search; `sweep` drops what
+    is not needed any more: who still searches that gets an error, never a mixture. `add` and `remove` change
+    the collection that others search.
 
     Args:
         uri: a file that ends in .db, a server (http://127.0.0.1:19530), or a cluster.
-        collection: how the collections' names begin. One for each index: `build` drops the others.
+        collection: how the collections' names begin. One for each index: `sweep` drops the others.
         token_from: the environment variable that holds a cluster's token.
         index_type: FLAT compares with all vectors; HNSW, IVF_FLAT or what the server has, past a million.
         index_params: of its making, e.g. {M: 16, efConstruction: 100}.
@@ -45,7 +46,7 @@ class MilvusIndex(Index):
         timeout: seconds for one request.
     """
 
-    name = "milvus"
+    name, remote = "milvus", True
 
     def __init__(
         self,
@@ -76,13 +77,13 @@ class MilvusIndex(Index):
         self._collection: Collection | None = None
 
     def build(self, vectors_ND: NDArray[np.float32], ids_N: NDArray[np.int64] | None = None) -> None:
-        """Write these vectors into a new collection; then drop the others of this name."""
+        """Write these vectors into a new collection."""
         rows = Rows.checked(vectors_ND, ids_N)
-        server = self._connected()
-        self._collection = Collection.create(server, self._name, rows, self._kind, self._batch)
-        for own in server.collections(self._name):
-            if own != self._collection.own:
-                server.drop(own)
+        self._collection = Collection.create(self._connected(), self._name, rows, self._kind, self._batch)
+
+    def sweep(self, kept: Sequence[tuple[NDArray[np.float32], NDArray[np.int64]]]) -> None:
+        """Drop the collections of this name that are neither this one nor hold exactly such vectors."""
+        self._opened().drop_others(self._name, [Rows.checked(*pair) for pair in kept])
 
     def load(self, folder: Path, vectors_ND: NDArray[np.float32], ids_N: NDArray[np.int64]) -> None:
         """Take the collection that holds exactly these vectors; else write one, and drop none.

@@ -9,7 +9,7 @@ Shape suffixes: N vectors, M vectors or ids more, Q queries, D embedding, W thei
 
 import base64
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from hashlib import blake2b
 from typing import Any, Self
@@ -62,6 +62,11 @@ class Facts:
         return json.dumps(asdict(self))
 
     @property
+    def contents(self) -> tuple[int, int, int] | None:
+        """What tells its rows from others; None while it is not whole."""
+        return (self.count, self.digest, self.dim) if self.whole else None
+
+    @property
     def mean_D(self) -> NDArray[np.float32]:
         """The mean as numbers."""
         return np.frombuffer(base64.b64decode(self.mean), dtype=np.float32)
@@ -91,14 +96,12 @@ class Collection:
         cls, server: MilvusServer, name: str, rows: Rows, index: Mapping[str, Any], batch: int
     ) -> Self | None:
         """Look for a whole collection of this name, with this index, that holds exactly these rows."""
-        wanted = len(rows), sum(marks(rows)) % MODULUS, rows.dim, index
+        wanted = contents(rows)
         for own in server.collections(name):
             facts = Facts.read(server.read_note(own))
-            if facts is None or not facts.whole:
+            if facts is None or facts.contents != wanted or facts.index != index:
                 continue
-            if (facts.count, facts.digest, facts.dim, facts.index) == wanted and server.count(own) == len(
-                rows
-            ):
+            if server.count(own) == len(rows):
                 server.open(own)
                 return cls(server, own, facts, batch)
         return None
@@ -116,6 +119,14 @@ class Collection:
         for start in range(0, len(ids_M), self.batch):
             self.server.delete(self.own, ids_M[start : start + self.batch].tolist())
         self._done(-len(old), -sum(old.values()))
+
+    def drop_others(self, name: str, kept: Sequence[Rows]) -> None:
+        """Drop the other collections of this name, but for those that hold exactly such rows."""
+        needed = [contents(rows) for rows in kept]
+        for other in self.server.collections(name):
+            facts = Facts.read(self.server.read_note(other))
+            if other != self.own and (facts is None or facts.contents not in needed):
+                self.server.drop(other)
 
     def rows_of(self, ids_M: NDArray[np.int64]) -> Iterator[Rows]:
         """Fetch centred rows by their ids; those that are not there are left out."""
@@ -172,6 +183,11 @@ class Collection:
         facts = replace(self.facts, **changes)
         self.server.write_note(self.own, facts.note())
         self.facts = facts
+
+
+def contents(rows: Rows) -> tuple[int, int, int]:
+    """Give what tells these rows from others, as the facts of a collection say it."""
+    return len(rows), sum(marks(rows)) % MODULUS, rows.dim
 
 
 def marks(rows: Rows) -> list[int]:

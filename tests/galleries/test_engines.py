@@ -177,6 +177,82 @@ def test_faiss_is_kept_and_loaded(tmp_path):
     assert np.array_equal(found.distances, np.zeros((3, 1), np.float32))
 
 
+class TestMilvus:
+    """Vectors that are elsewhere: who reads an index finds those of its own state there."""
+
+    @pytest.fixture
+    def milvus(self, tmp_path):
+        pytest.importorskip("pymilvus", reason="engine=milvus needs the extra milvus")
+        from fashion_lab.indexes.milvus import MilvusIndex
+
+        made = []
+
+        def milvus():
+            made.append(MilvusIndex(uri=str(tmp_path / "milvus.db"), collection="shop"))
+            return EngineChoice(index=made[-1], options={"engine": "milvus"})
+
+        yield milvus
+        for index in made:
+            index.close()
+
+    def reader(self, milvus, gallery):
+        index = milvus().index
+        index.load(gallery.folder, gallery.vectors_ND, gallery.keys_N)
+        return index
+
+    def collections(self, index):
+        return index._server.collections("shop")
+
+    def answers(self, index, gallery):
+        """Say whether the index holds this state, and nothing of another."""
+        found = index.search(gallery.vectors_ND, len(gallery))
+        complete = np.array_equal(np.sort(found.ids), np.tile(gallery.keys_N, (len(gallery), 1)))
+        return complete and found.distances[:, 0].max() < 1e-3
+
+    def test_the_old_state_is_searched_until_the_next_but_one(self, shop, milvus):
+        gallery = shop.build(engine=milvus()).gallery
+        reader = self.reader(milvus, gallery)
+        plant(shop.root, "new.png")
+        new = shop.sync(engine=milvus()).gallery
+        assert self.answers(reader, gallery)
+        late = self.reader(milvus, new)
+        assert self.collections(reader) == sorted([reader._collection.own, late._collection.own])
+        (shop.root / "00.png").unlink()
+        last = shop.sync(engine=milvus()).gallery
+        assert self.answers(late, new)
+        assert self.answers(self.reader(milvus, last), last)
+        assert len(self.collections(late)) == 2
+        with pytest.raises(ValueError, match="does not exist"):
+            self.answers(reader, gallery)
+
+    @pytest.mark.parametrize("verb", ["build", "sync"])
+    def test_a_change_that_fails_leaves_the_collection_in_force(self, shop, milvus, monkeypatch, verb):
+        gallery = shop.build(engine=milvus()).gallery
+        reader = self.reader(milvus, gallery)
+        plant(shop.root, "new.png")
+
+        def killed(*_):
+            raise KeyboardInterrupt
+
+        with monkeypatch.context() as broken:
+            broken.setattr("fashion_lab.galleries.update.publish", killed)
+            with pytest.raises(KeyboardInterrupt):
+                getattr(shop, verb)(engine=milvus())
+        assert Gallery.load(shop.index).state == gallery.state
+        assert self.answers(reader, gallery)
+        assert self.reader(milvus, gallery)._collection.own == reader._collection.own
+        done = getattr(shop, verb)(engine=milvus())
+        assert self.answers(reader, gallery)
+        assert self.answers(self.reader(milvus, done.gallery), done.gallery)
+        assert len(self.collections(reader)) == 2
+
+    def test_what_is_no_change_touches_nothing(self, shop, milvus):
+        reader = self.reader(milvus, shop.build(engine=milvus()).gallery)
+        shop.touch("00.png")
+        shop.sync(engine=milvus())
+        assert self.collections(reader) == [reader._collection.own]
+
+
 def test_a_missing_engine_is_told_and_made_again(shop):
     gallery = shop.build(engine=choice()).gallery
     shutil.rmtree(gallery.engine_folder)
@@ -186,14 +262,47 @@ def test_a_missing_engine_is_told_and_made_again(shop):
     assert len(shop.build(engine=choice()).gallery) == 41
 
 
-def test_calibration_is_asked_for_once_and_kept(shop):
-    asked = []
+class TestCalibration:
+    @pytest.fixture
+    def learn(self, shop):
+        """Calibrates with the number of items, and keeps a list of those."""
 
-    def calibrate(gallery):
-        asked.append(len(gallery))
-        return {"threshold": 0.5}
+        def calibrate(gallery):
+            learn.among.append(len(gallery))
+            return {"items": len(gallery)}
 
-    assert shop.build(calibrate=calibrate).gallery.calibration == {"threshold": 0.5}
-    plant(shop.root, "new.png")
-    assert shop.sync(calibrate=calibrate).gallery.calibration == {"threshold": 0.5}
-    assert asked == [40]
+        def learn(change=shop.sync, calibrate=calibrate):
+            return change(calibrate=calibrate).gallery.calibration["items"]
+
+        learn.among = []
+        return learn
+
+    def test_it_is_learnt_once_and_kept(self, shop, learn):
+        assert learn(shop.build) == 40
+        plant(shop.root, "new.png")
+        assert learn() == 40
+        assert learn.among == [40]
+
+    def test_it_is_learnt_anew_when_there_are_twice_as_many_or_half(self, shop, learn):
+        learn(shop.build)
+        plant(shop.root, *[f"more/{number}.png" for number in range(39)])
+        assert learn() == 40
+        plant(shop.root, "more/39.png")
+        assert learn() == 80
+        shutil.rmtree(shop.root / "more")
+        assert learn() == 40
+        assert learn.among == [40, 80, 40]
+
+    def test_what_cannot_be_learnt_anew_stays(self, shop, learn):
+        learn(shop.build)
+        plant(shop.root, *[f"more/{number}.png" for number in range(40)])
+        assert learn(calibrate=lambda gallery: None) == 40
+        assert learn.among == [40]
+
+    def test_where_nobody_noted_among_how_many_it_is_learnt_anew(self, shop, learn):
+        learn(shop.build)
+        manifest = json.loads((shop.index / "manifest.json").read_text())
+        assert manifest.pop("calibrated") == 40
+        (shop.index / "manifest.json").write_text(json.dumps(manifest))
+        plant(shop.root, "new.png")
+        assert learn() == 41

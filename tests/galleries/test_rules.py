@@ -8,7 +8,7 @@ from shops import Shop, plant
 
 from fashion_lab.galleries import Gallery
 from fashion_lab.galleries.contents import Shard
-from fashion_lab.galleries.rules import target_rows, to_merge
+from fashion_lab.galleries.rules import rows_at_once, target_rows, to_merge
 
 
 def shards(*lengths):
@@ -20,6 +20,12 @@ def shards(*lengths):
 )
 def test_shards_grow_with_the_index(count, rows):
     assert target_rows(count) == rows
+
+
+@pytest.mark.parametrize(("count", "rows"), [(0, 1024), (10**6, 7813), (10**7, 65_536), (10**9, 65_536)])
+def test_an_interruption_never_loses_more_than_minutes(count, rows):
+    assert rows_at_once(count) == rows
+    assert rows_at_once(count, least=100_000) == 100_000
 
 
 def test_nothing_is_merged_while_there_are_few():

@@ -129,16 +129,29 @@ def test_rows_lost_behind_our_back_are_noticed(make, gallery):
     assert len(second) == 500
 
 
-def test_building_drops_what_was_there_under_the_name(make, gallery, name):
-    first, second, neighbour = make(), make(), make(collection=f"{name}_b")
-    neighbour.build(gallery)
+def test_building_leaves_what_others_search(make, gallery):
+    first, second = make(), make()
     first.build(gallery)
     second.build(gallery[:300])
-    assert second._server.collections(name) == [where(second)]
+    check(first, gallery, gallery[:3], 5)
+    check(second, gallery[:300], gallery[:3], 5)
+
+
+def test_sweeping_drops_what_is_not_needed_under_the_name(make, gallery, name):
+    first, second, third, neighbour = make(), make(), make(), make(collection=f"{name}_b")
+    neighbour.build(gallery)
+    first.build(gallery)
+    second.build(gallery[:400])
+    third.build(gallery[:300])
+    third.sweep([(gallery[:400], IDS[:400])])
+    assert third._server.collections(name) == sorted([where(second), where(third)])
+    check(second, gallery[:400], gallery[:3], 5)
     check(neighbour, gallery, gallery[:3], 5)
     with pytest.raises(ValueError, match="does not search") as told:
         first.search(gallery[:1], 5)
     assert "\n" not in str(told.value)
+    third.sweep([])
+    assert third._server.collections(name) == [where(third)]
 
 
 def test_other_collections_are_left_alone(make, gallery, name):
@@ -147,6 +160,7 @@ def test_other_collections_are_left_alone(make, gallery, name):
     client = index._server._client
     client.create_collection(f"{name}_theirs", dimension=4)
     index.build(gallery[:8])
+    index.sweep([])
     assert client.has_collection(f"{name}_theirs")
     client.drop_collection(f"{name}_theirs")
 
