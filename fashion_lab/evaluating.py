@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,7 +16,7 @@ from fashion_lab.encoders.runs import read_run
 from fashion_lab.evaluations import classifier_facts, encoder_facts
 from fashion_lab.evaluations.page import render
 from fashion_lab.results import surroundings, write_json
-from fashion_lab.run_files import FOLDER
+from fashion_lab.run_files import BEST, FOLDER, LAST
 
 NOTES = {
     "train": "These pictures taught the network: the numbers flatter and say nothing about others.",
@@ -36,6 +36,9 @@ def evaluated(
 ) -> Evaluated:
     """Evaluate a run or a checkpoint on a split of the catalog that it was trained with.
 
+    What is found of another checkpoint than the best one has a name of its own, e.g. `validation-last`, among
+    evaluations and outcomes.
+
     Raises:
         ValueError: no run, a bundle, no such split, or nothing readable in it.
     """
@@ -48,13 +51,17 @@ def evaluated(
     _check_split(catalog, split)
     checkpoint = Path(run.source["path"])
     home = checkpoint.parent.parent if checkpoint.parent.name == FOLDER else checkpoint.parent
-    folder = home / "evaluation" / split if out is None else out
+    name = split + _mark(checkpoint)
+    folder = home / "evaluation" / name if out is None else out
     store = PixelStore.open(catalog, run.blueprint.pixels, cache=cache)
     part = classifier_facts if run.blueprint.stage == "classifier" else encoder_facts
     facts = part.facts_of(run, catalog, store, split, cache=cache, trusted=trusted)
     outcomes = facts.pop("outcomes")
     folder.mkdir(parents=True, exist_ok=True)
-    outcomes.save(folder if out is not None else home)
+    if out is None:
+        replace(outcomes, split=name).save(home)
+    else:
+        outcomes.save(folder)
     senders = None if catalog.groups is None else len(set(outcomes.groups_N.tolist()))
     shared = {
         "stage": run.blueprint.stage,
@@ -88,6 +95,12 @@ def summary_of(result: dict[str, Any]) -> Table:
             table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.3f} .. {found['high']:.3f}")
     table.caption = f"{result['pictures']} pictures; intervals by bootstrap over {units}"
     return table
+
+
+def _mark(checkpoint: Path) -> str:
+    """Name a checkpoint that is not the one of the run's result: what is found of it stays apart from that."""
+    is_last = checkpoint.name == LAST and not checkpoint.with_name(BEST).exists()
+    return "" if checkpoint.name == BEST or is_last else f"-{checkpoint.stem}"
 
 
 def _check_split(catalog: Catalog, split: str) -> None:

@@ -108,6 +108,21 @@ def test_the_test_split_is_measured_here_only():
     assert len(Outcomes.load(Path("classifier"), "test")) == 12
 
 
+def test_another_checkpoint_leaves_what_is_known_of_the_best():
+    evaluated("ckpt=classifier")
+    paths = [
+        Path("classifier", name) for name in ("outcomes/validation.npz", "evaluation/validation/result.json")
+    ]
+    before = [path.read_bytes() for path in paths]
+    evaluated("ckpt=classifier/checkpoints/last.ckpt")
+    assert [path.read_bytes() for path in paths] == before
+    metrics = result_of("classifier/evaluation/validation-last")["metrics"]
+    trained_to = result_of("classifier")["metrics"]["val_last/accuracy"]
+    assert metrics["accuracy"]["value"] == pytest.approx(trained_to)
+    outcomes = Outcomes.load(Path("classifier"), "validation-last")
+    assert outcomes.scores["accuracy"].mean() == pytest.approx(trained_to)
+
+
 @pytest.mark.parametrize("stage", ["classifier", "siamese"])
 def test_the_page_asks_nobody_and_runs_nothing(stage):
     evaluated(f"ckpt={stage}", "split=train", f"out={stage}-page")
