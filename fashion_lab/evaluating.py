@@ -98,7 +98,7 @@ def summary_of(result: dict[str, Any]) -> Table:
 
 
 def _mark(checkpoint: Path) -> str:
-    """Name a checkpoint that is not the one of the run's result: what is found of it stays apart from that."""
+    """Name a checkpoint that is not the one of the run's result: what is found of it stays apart."""
     is_last = checkpoint.name == LAST and not checkpoint.with_name(BEST).exists()
     return "" if checkpoint.name == BEST or is_last else f"-{checkpoint.stem}"
 

@@ -18,8 +18,8 @@ from fashion_lab.folders import flush
 
 FOLDER = "outcomes"
 FORMAT = 1
-VALIDATION, START = "validation", "validation-start"
-"""The names under which a training leaves those of its best checkpoint, and of where stage 2 began."""
+VALIDATION, START, LAST_EPOCH = "validation", "validation-start", "validation-last"
+"""The names under which a training leaves those of its best checkpoint, of where stage 2 began, and of its end."""
 
 CORRECT = "accuracy"
 """The score of a classifier: 1 where it is right, else 0."""

@@ -66,6 +66,8 @@ def test_outcomes_are_what_the_metrics_are_means_of(stage):
     assert len(outcomes) == 20
     for name, mean in means_of(outcomes).items():
         assert metrics[f"val/{name}"] == pytest.approx(mean, abs=1e-6), name
+    for name, mean in means_of(Outcomes.load(Path(stage), "validation-last")).items():
+        assert metrics[f"val_last/{name}"] == pytest.approx(mean, abs=1e-6), name
     assert not any(name.startswith("test/") for name in metrics)
 
 

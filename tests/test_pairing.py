@@ -87,6 +87,16 @@ def test_the_same_pictures_are_paired_over_senders(tmp_path):
     )
 
 
+def test_the_last_epoch_is_compared_without_choosing_by_what_is_reported(tmp_path):
+    for name, seed in ((1, 0), (2, 10)):
+        folder = recipe_run(tmp_path, name, 0, coins(seed), groups=GROUPS)
+        save_outcomes(folder, coins(seed + 1), groups=GROUPS, split="validation-last")
+    found = lines(report(tmp_path, metrics=["val_last/accuracy"]))["2"].difference
+    expected = paired_difference(coins(11), coins(1), GROUPS)
+    assert (found.amount.value, found.amount.half) == pytest.approx((expected.value, expected.half))
+    assert found.amount.over == "senders"
+
+
 def test_folds_are_put_together_and_each_picture_counts_once(tmp_path):
     both, groups, sizes = [], [], (30, 60, 90)
     for fold, size in enumerate(sizes):
