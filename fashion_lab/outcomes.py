@@ -19,7 +19,7 @@ from fashion_lab.folders import flush
 FOLDER = "outcomes"
 FORMAT = 1
 VALIDATION, START, LAST_EPOCH = "validation", "validation-start", "validation-last"
-"""The names under which a training leaves those of its best checkpoint, of where stage 2 began, and of its end."""
+"""Names of what a training leaves: of its best checkpoint, of where stage 2 began, of the last epoch."""
 
 CORRECT = "accuracy"
 """The score of a classifier: 1 where it is right, else 0."""
