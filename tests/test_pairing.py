@@ -10,9 +10,10 @@ from outcome_runs import recipe_run, save_outcomes
 from test_studies import save_run
 
 from fashion_lab.problems import ConfigError
+from fashion_lab.studies.draws import paired_difference
 from fashion_lab.studies.formats import FORMATS
 from fashion_lab.studies.intervals import estimate
-from fashion_lab.studies.resampling import bootstrap, mcnemar, mean_of, paired_difference
+from fashion_lab.studies.resampling import bootstrap, mcnemar, mean_of
 from fashion_lab.studies.runs import find_runs
 from fashion_lab.studies.tables import summary
 
