@@ -31,7 +31,7 @@ def same(ours, theirs):
 
 @pytest.mark.parametrize("done", range(7))
 def test_goes_on_in_the_middle_of_an_epoch(done):
-    whole, stopped, fresh = loader(TripletSampler), loader(TripletSampler), loader(TripletSampler)
+    whole, stopped, fresh = (loader(TripletSampler, cutmix=1.0) for _ in range(3))
     epoch_of(stopped, 0)
     epoch_of(stopped, 1, done) if done else stopped.set_epoch(1)
     state = stopped.state_dict() if done else {"epoch": 1, "handed_out": 0}
