@@ -105,11 +105,18 @@ def _of_stage(cfg: DictConfig) -> list[str]:
             problems.append(
                 "loss is one for classes, the stage is siamese; take loss=triplet, batch_hard, ..."
             )
-        if OmegaConf.select(cfg, "augment.mixup"):
+        problems += [
+            f"augment.{name} blends classes, which stage=siamese cannot learn from; set it to 0"
+            for name in ("mixup", "cutmix")
+            if OmegaConf.select(cfg, f"augment.{name}")
+        ]
+        sampler = str(OmegaConf.select(cfg, "sampler._target_"))
+        if sampler.endswith("ShuffleSampler"):
             problems.append(
-                "augment.mixup blends classes, which stage=siamese cannot learn from; set it to 0"
+                "sampler=shuffle draws no triplets, which stage=siamese learns from; take sampler=balanced "
+                "or sampler=triplets"
             )
-        drawn = str(OmegaConf.select(cfg, "sampler._target_")).endswith("TripletSampler")
+        drawn = sampler.endswith("TripletSampler")
         if OmegaConf.select(cfg, "network.one_pass") is False and not drawn:
             problems.append(
                 "network.one_pass=false passes anchors, positives, negatives; take loss=triplet with it"

@@ -44,7 +44,7 @@ def effective_precision(cfg: DictConfig) -> str:
     if precision == "16-mixed" and fused and cfg.trainer.gradient_clip_val:
         raise ConfigError(
             "optimizer.fused=true cannot clip gradients in trainer.precision=16-mixed; take "
-            "optimizer.fused=null, trainer.gradient_clip_val=null or trainer.precision=bf16-mixed"
+            "optimizer.fused=false, trainer.gradient_clip_val=null or trainer.precision=bf16-mixed"
         )
     if precision == "16-mixed" and (cfg.trainer.accelerator == "cpu" or not torch.cuda.is_available()):
         raise ConfigError("trainer.precision=16-mixed needs a GPU; on a CPU take bf16-mixed or 32-true")

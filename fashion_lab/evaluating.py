@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import asdict, is_dataclass
+from dataclasses import asdict, is_dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -12,16 +12,18 @@ from fashion_lab.bundles.bundle import is_bundle
 from fashion_lab.config import build
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.encoders.runs import read_run
+from fashion_lab.encoders.runs import TrainedRun, read_run
 from fashion_lab.evaluations import classifier_facts, encoder_facts
 from fashion_lab.evaluations.page import render
+from fashion_lab.outcomes import Outcomes
 from fashion_lab.results import surroundings, write_json
-from fashion_lab.run_files import FOLDER
+from fashion_lab.run_files import BEST, FOLDER, LAST
 
 NOTES = {
     "train": "These pictures taught the network: the numbers flatter and say nothing about others.",
     "test": "The test split is for the end: what is chosen by these numbers is not measured by them.",
 }
+FLIPPED = ", each with its mirror image"
 
 
 class Evaluated(NamedTuple):
@@ -32,9 +34,19 @@ class Evaluated(NamedTuple):
 
 
 def evaluated(
-    given: str, split: str, *, out: Path | None = None, cache: Path | None = None, trusted: Sequence[str] = ()
+    given: str,
+    split: str,
+    *,
+    flips: bool = False,
+    out: Path | None = None,
+    cache: Path | None = None,
+    trusted: Sequence[str] = (),
 ) -> Evaluated:
     """Evaluate a run or a checkpoint on a split of the catalog that it was trained with.
+
+    With `flips`, what the networks say is averaged over each picture and its mirror image. That, and what is
+    found of another checkpoint than the best one, has a name of its own among evaluations and outcomes, e.g.
+    `validation-last` or `test-flips`.
 
     Raises:
         ValueError: no run, a bundle, no such split, or nothing readable in it.
@@ -48,26 +60,19 @@ def evaluated(
     _check_split(catalog, split)
     checkpoint = Path(run.source["path"])
     home = checkpoint.parent.parent if checkpoint.parent.name == FOLDER else checkpoint.parent
-    folder = home / "evaluation" / split if out is None else out
+    name = split + _mark(checkpoint) + ("-flips" if flips else "")
+    folder = home / "evaluation" / name if out is None else out
     store = PixelStore.open(catalog, run.blueprint.pixels, cache=cache)
     part = classifier_facts if run.blueprint.stage == "classifier" else encoder_facts
-    facts = part.facts_of(run, catalog, store, split, cache=cache, trusted=trusted)
+    facts = part.facts_of(run, catalog, store, split, flips=flips, cache=cache, trusted=trusted)
     outcomes = facts.pop("outcomes")
     folder.mkdir(parents=True, exist_ok=True)
-    outcomes.save(folder if out is not None else home)
-    senders = None if catalog.groups is None else len(set(outcomes.groups_N.tolist()))
-    shared = {
-        "stage": run.blueprint.stage,
-        "split": split,
-        "catalog": catalog.name,
-        "classes": list(catalog.classes),
-        "pictures": len(outcomes),
-        "senders": senders,
-        "pixels": {"size": run.blueprint.pixels.size, "fit": run.blueprint.pixels.fit},
-        "checkpoint": {key: run.source[key] for key in ("path", "sha256")},
-        "command": f"python -m fashion_lab.evaluate ckpt={given} split={split}",
-    }
-    title = f"{home.name}: {run.blueprint.stage} on {split}"
+    if out is None:
+        replace(outcomes, split=name).save(home)
+    else:
+        outcomes.save(folder)
+    shared = _circumstances(run, catalog, outcomes, split, flips)
+    title = f"{home.name}: {run.blueprint.stage} on {split}{FLIPPED if flips else ''}"
     page = render({"title": title, "note": NOTES.get(split), **shared, **facts})
     (folder / "index.html").write_text(page, encoding="utf-8")
     result = {**shared, **_plain(part.lasting(facts)), **surroundings()}
@@ -86,8 +91,34 @@ def summary_of(result: dict[str, Any]) -> Table:
     for name, found in result["metrics"].items():
         if found["value"] is not None:
             table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.3f} .. {found['high']:.3f}")
-    table.caption = f"{result['pictures']} pictures; intervals by bootstrap over {units}"
+    pictures = f"{result['pictures']} pictures{FLIPPED if result['flips'] else ''}"
+    table.caption = f"{pictures}; intervals by bootstrap over {units}"
     return table
+
+
+def _circumstances(
+    run: TrainedRun, catalog: Catalog, outcomes: Outcomes, split: str, flips: bool
+) -> dict[str, Any]:
+    """Say what was measured, on what."""
+    command = f"python -m fashion_lab.evaluate ckpt={run.given} split={split}"
+    return {
+        "stage": run.blueprint.stage,
+        "split": split,
+        "flips": flips,
+        "catalog": catalog.name,
+        "classes": list(catalog.classes),
+        "pictures": len(outcomes),
+        "senders": None if outcomes.groups_N is None else len(set(outcomes.groups_N.tolist())),
+        "pixels": {"size": run.blueprint.pixels.size, "fit": run.blueprint.pixels.fit},
+        "checkpoint": {key: run.source[key] for key in ("path", "sha256")},
+        "command": f"{command} flips=true" if flips else command,
+    }
+
+
+def _mark(checkpoint: Path) -> str:
+    """Name a checkpoint that is not the one of the run's result: what is found of it stays apart."""
+    is_last = checkpoint.name == LAST and not checkpoint.with_name(BEST).exists()
+    return "" if checkpoint.name == BEST or is_last else f"-{checkpoint.stem}"
 
 
 def _check_split(catalog: Catalog, split: str) -> None:

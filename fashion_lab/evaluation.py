@@ -24,6 +24,24 @@ OTHERS = "other_senders/"
 PRODUCT = "product/"
 
 
+class Flipped(nn.Module):
+    """Averages what a network says of a picture and of its mirror image.
+
+    Args:
+        network: gives logits, or embeddings.
+        normalize: scale the mean to length 1 again.
+    """
+
+    def __init__(self, network: nn.Module, *, normalize: bool = False) -> None:
+        super().__init__()
+        self.network, self.normalize = network, normalize
+
+    def forward(self, images_BCHW: Tensor) -> Tensor:
+        """Map images [B, 3, H, W] to logits or embeddings."""
+        mean_BD: Tensor = (self.network(images_BCHW) + self.network(images_BCHW.flip(3))) / 2
+        return nn.functional.normalize(mean_BD) if self.normalize else mean_BD
+
+
 def classified(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
     """Classify a split's readable pictures: `accuracy`, and the probabilities."""
     rows = store.keep_readable(catalog.splits[split])
@@ -40,12 +58,18 @@ def retrieved(network: nn.Module, catalog: Catalog, store: PixelStore, split: st
     sender hidden; as they are for leave-one-out, as `gallery/...` for the training pictures. Of
     `product/...` a hit is right if it shows the query's product, where the catalog knows it.
     """
+    return embedded(network, catalog, store, split)[0]
+
+
+def embedded(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> tuple[Outcomes, Tensor]:
+    """Search as `retrieved` does, and give the split's embeddings [N, D] too."""
     rows, searched = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
     with _at_rest(network):
         vectors_ND, vectors_GD = (
             torch.from_numpy(embed(network, store.at(some))) for some in (rows, searched)
         )
-    return _outcomes(catalog, split, rows, _views(catalog, rows, vectors_ND, searched, vectors_GD))
+    scores = _views(catalog, rows, vectors_ND, searched, vectors_GD)
+    return _outcomes(catalog, split, rows, scores), vectors_ND
 
 
 def raw_pixels(catalog: Catalog, store: PixelStore, split: str) -> Outcomes:

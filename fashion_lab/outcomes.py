@@ -18,8 +18,12 @@ from fashion_lab.folders import flush
 
 FOLDER = "outcomes"
 FORMAT = 1
-VALIDATION, START = "validation", "validation-start"
-"""The names under which a training leaves those of its best checkpoint, and of where stage 2 began."""
+VALIDATION, START, LAST_EPOCH = "validation", "validation-start", "validation-last"
+"""Names of what a training leaves: of its best checkpoint, of where stage 2 began, of the last epoch."""
+
+RAW, PRETRAINED = "raw pixels", "pretrained backbone"
+BESIDE = {RAW: "validation-raw", PRETRAINED: "validation-pretrained"}
+"""Embeddings that stage 2 is compared with besides the one that it started from: names of what they leave."""
 
 CORRECT = "accuracy"
 """The score of a classifier: 1 where it is right, else 0."""

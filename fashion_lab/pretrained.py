@@ -9,7 +9,7 @@ from fashion_lab.contracts.backbone import Backbone
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.torch_encoder import at_rest
-from fashion_lab.evaluation import retrieved
+from fashion_lab.evaluation import Flipped, retrieved
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import Outcomes
 
@@ -23,6 +23,7 @@ def pretrained(
     split: str,
     *,
     normalize: bool,
+    flips: bool = False,
     trusted: Sequence[str] = (),
 ) -> Outcomes | None:
     """Search a split with the pooled features of a run's pretrained backbone.
@@ -35,6 +36,7 @@ def pretrained(
         store: its pixels, as the run sees them.
         split: its name.
         normalize: whether features get length 1, as the run's own do.
+        flips: whether they are means over each picture and its mirror image.
         trusted: further packages that may be built from.
     """
     origin = record.get("pretraining")
@@ -51,4 +53,5 @@ def pretrained(
         log.warning("not compared with the pretrained backbone: %s holds other weights now", origin["source"])
         return None
     features = at_rest(SiameseEncoder(backbone, normalize=normalize))
-    return retrieved(features, catalog, store, split)
+    network = Flipped(features, normalize=normalize) if flips else features
+    return retrieved(network, catalog, store, split)

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 from fashion_lab.assembly import Parts
-from fashion_lab.comparison import NO_STAGE_1, PRETRAINED, RAW, STAGE_1, STAGE_2, compare, gain, told_by
+from fashion_lab.comparison import NO_STAGE_1, STAGE_1, STAGE_2, compare, gains, told_by
 from fashion_lab.data.similarity import CLASS
 from fashion_lab.evaluation import GALLERY, classified, means_of, raw_pixels, retrieved
 from fashion_lab.modules.siamese import SiameseModule
-from fashion_lab.outcomes import START, VALIDATION, Outcomes
+from fashion_lab.outcomes import BESIDE, PRETRAINED, RAW, START, VALIDATION, Outcomes
 from fashion_lab.pretrained import pretrained
 
 
@@ -38,13 +38,22 @@ def stage_2_compared(parts: Parts, folder: Path, trusted: Sequence[str] = ()) ->
     """Say for the result of stage 2 whether it helped: see `fashion_lab.comparison`."""
     if not isinstance(parts.module, SiameseModule):
         return {}
+    others = _floors(parts, parts.module.network.embedding_network.normalize, trusted)
+    for name, outcomes in others.items():
+        replace(outcomes, split=BESIDE[name]).save(folder)
+    others[STAGE_1 if parts.record["parent"] else NO_STAGE_1] = Outcomes.load(folder, START)
+    after = Outcomes.load(folder, VALIDATION)
+    told = told_by(after, parts.record["config"].get("similar_by", CLASS))
+    gained = {
+        name: {key: asdict(one) for key, one in found.items()}
+        for name, found in gains(after, others, told).items()
+    }
+    return {"compared": compare({**others, STAGE_2: after}, told), "gained": gained}
+
+
+def _floors(parts: Parts, is_unit: bool, trusted: Sequence[str]) -> dict[str, Outcomes]:
+    """Search with what needs no training of ours."""
     given = (parts.catalog, parts.store, VALIDATION)
-    is_unit = parts.module.network.embedding_network.normalize
     floors = {RAW: raw_pixels(*given)}
-    if (untouched := pretrained(parts.record, *given, normalize=is_unit, trusted=trusted)) is not None:
-        floors[PRETRAINED] = untouched
-    after, before = Outcomes.load(folder, VALIDATION), Outcomes.load(folder, START)
-    start = STAGE_1 if parts.record["parent"] else NO_STAGE_1
-    told = told_by(parts.record["config"].get("similar_by", CLASS))
-    gained = {key: asdict(one) for key, one in gain(after, before, told).items()}
-    return {"compared": compare({**floors, start: before, STAGE_2: after}, told), "gained": gained}
+    untouched = pretrained(parts.record, *given, normalize=is_unit, trusted=trusted)
+    return floors if untouched is None else {**floors, PRETRAINED: untouched}

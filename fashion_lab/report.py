@@ -29,7 +29,8 @@ def report(cfg: DictConfig) -> None:
         raise ValueError(
             f"no run below {', '.join(cfg.runs)}; train one: python -m fashion_lab.train stage=classifier"
         )
-    found = summary(runs, unfinished, list(cfg.metrics), baseline=cfg.baseline, split=cfg.split)
+    asked = {"baseline": cfg.baseline, "split": cfg.split, "across": list(cfg.across)}
+    found = summary(runs, unfinished, list(cfg.metrics), **asked)
     if out is not None:
         out.write_text(FORMATS[cfg.format](found))
         apart = why_apart(found.studies)

@@ -81,6 +81,7 @@ class ReportConfig:
     metrics: list[str] = MISSING
     baseline: str | None = None
     split: str | None = None
+    across: list[str] = MISSING
     format: str = MISSING
     out: str | None = None
     plot: str | None = None

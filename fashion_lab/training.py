@@ -20,7 +20,7 @@ from fashion_lab.config import ConfigError, build
 from fashion_lab.device import effective_precision, settle
 from fashion_lab.modules.base import StageModule
 from fashion_lab.modules.classifier import ClassifierModule
-from fashion_lab.outcomes import START, VALIDATION
+from fashion_lab.outcomes import LAST_EPOCH, START, VALIDATION
 from fashion_lab.record_outcomes import outcome_metrics, stage_2_compared
 from fashion_lab.results import surroundings, write_result
 from fashion_lab.resume import held, last_checkpoint, resumed_config
@@ -141,7 +141,7 @@ class Training:
         best = read(find(self.folder))
         if last.exists():
             parts.module.load_state_dict(read(last)["state_dict"])
-            found = self._evaluate(parts, precision)
+            found = self._evaluate(parts, precision, keep=LAST_EPOCH)
             metrics |= {f"val_last/{name}": value for name, value in found.items()}
         parts.module.load_state_dict(best["state_dict"])
         found = self._evaluate(parts, precision, keep=VALIDATION)

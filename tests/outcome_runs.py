@@ -24,7 +24,9 @@ def save_outcomes(folder, scores, *, groups=None, split="validation", items=None
     ).save(folder)
     path = folder / "result.json"
     result = json.loads(path.read_text())
-    prefix = {"validation": "val", "validation-start": "val_start"}.get(split, split)
+    prefix = {"validation": "val", "validation-start": "val_start", "validation-last": "val_last"}.get(
+        split, split
+    )
     result["metrics"][f"{prefix}/{metric}"] = float(np.nanmean(scores_N))
     path.write_text(json.dumps(result))
     return folder

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import hydra
 import pytest
+import torch
 from omegaconf import OmegaConf
 from runs import composed
 
@@ -70,6 +71,13 @@ def test_every_option_composes_checks_and_builds(stage, group, option, tmp_path)
         assert cfg[key] is None or build(cfg[key]) is not None
     for node in cfg.callbacks.values():
         assert node is None or build(node) is not None
+
+
+@pytest.mark.parametrize("target", ["NAdam", "SGD", "RMSprop", "Muon"])
+def test_an_optimizer_of_torch_needs_its_name_alone(target, tmp_path):
+    cfg = trainable(tmp_path, "classifier", f"optimizer._target_=torch.optim.{target}")
+    optimizer = build(cfg.optimizer)([torch.nn.Parameter(torch.zeros(2, 2))])
+    assert optimizer.param_groups[0]["lr"] == cfg.optimizer.lr
 
 
 @pytest.mark.parametrize(
@@ -192,6 +200,8 @@ def test_check_tells_all_problems_at_once(tmp_path):
         (["trainer.max_epochs=1.5"], "trainer.max_epochs=1.5"),
         (["seed=2147483648"], "seed=2147483648"),
         (["stage=siamese", "ckpt=null", "augment.mixup=0.2"], "augment.mixup"),
+        (["stage=siamese", "ckpt=null", "augment.cutmix=1"], "augment.cutmix"),
+        (["stage=siamese", "ckpt=null", "sampler=shuffle"], "sampler=shuffle draws no triplets"),
     ],
     ids=str,
 )

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from fashion_lab.studies import draws
-from fashion_lab.studies.draws import mean_interval
+from fashion_lab.studies.draws import mean_interval, paired_difference
 from fashion_lab.studies.resampling import bootstrap, mean_of
 
 
@@ -23,6 +23,15 @@ def test_it_is_the_bootstrap(senders, without):
     groups = None if senders is None else rng.integers(senders, size=400) * 11 - 5
     found, plain = mean_interval(values, groups), bootstrap(mean_of(values), 400, groups)
     assert as_tuple(found) == pytest.approx(as_tuple(plain), rel=1e-6)
+
+
+def test_what_two_recipes_share_cancels():
+    hard = np.random.default_rng(0).random(500)
+    found = paired_difference(hard + 0.01, hard)
+    assert found.half < 1e-9
+    assert found.value == pytest.approx(0.01)
+    with pytest.raises(AssertionError, match="same pictures"):
+        paired_difference(hard, hard[:-1])
 
 
 def test_a_draw_without_any_value_does_not_count():

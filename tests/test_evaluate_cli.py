@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,9 @@ from fashion_lab.config import CONF
 from fashion_lab.evaluate import evaluate
 from fashion_lab.evaluation import means_of
 from fashion_lab.outcomes import Outcomes
+from fashion_lab.studies.draws import paired_difference
+from fashion_lab.studies.runs import find_runs
+from fashion_lab.studies.tables import summary
 
 ODD = "größe&<script>alert(1)<!script>"
 QUICK = (*(word for word in TINY if not word.startswith("data.")), "trainer.max_epochs=2", "logger=none")
@@ -66,6 +70,8 @@ def test_outcomes_are_what_the_metrics_are_means_of(stage):
     assert len(outcomes) == 20
     for name, mean in means_of(outcomes).items():
         assert metrics[f"val/{name}"] == pytest.approx(mean, abs=1e-6), name
+    for name, mean in means_of(Outcomes.load(Path(stage), "validation-last")).items():
+        assert metrics[f"val_last/{name}"] == pytest.approx(mean, abs=1e-6), name
     assert not any(name.startswith("test/") for name in metrics)
 
 
@@ -76,9 +82,13 @@ def test_a_training_says_whether_stage_2_helped():
         assert result["compared"]["stage 1"][key] == pytest.approx(result["metrics"][f"val_start/{key}"])
         assert result["compared"]["stage 2"][key] == pytest.approx(result["metrics"][f"val/{key}"])
         gain = result["metrics"][f"val/{key}"] - result["metrics"][f"val_start/{key}"]
-        assert result["gained"][key]["value"] == pytest.approx(gain, abs=1e-6)
-    before = Outcomes.load(Path("siamese"), "validation-start")
-    assert before.same_pictures(Outcomes.load(Path("siamese"), "validation"))
+        assert result["gained"]["stage 1"][key]["value"] == pytest.approx(gain, abs=1e-6)
+    after = Outcomes.load(Path("siamese"), "validation")
+    for name, split in (("stage 1", "validation-start"), ("raw pixels", "validation-raw")):
+        before = Outcomes.load(Path("siamese"), split)
+        assert before.same_pictures(after)
+        expected = paired_difference(after.scores["map_at_r"], before.scores["map_at_r"])
+        assert result["gained"][name]["map_at_r"] == pytest.approx(asdict(expected))
 
 
 @pytest.mark.parametrize("stage", ["classifier", "siamese"])
@@ -97,6 +107,7 @@ def test_on_validation_it_says_what_the_training_said(stage, capsys):
     assert f"page: {stage}/evaluation/validation/index.html" in out
     if stage == "siamese":
         assert result["compared"]["stage 1"] == pytest.approx(trained_to["compared"]["stage 1"], abs=1e-6)
+        assert result["gained"].keys() == trained_to["gained"].keys() == {"raw pixels", "stage 1"}
 
 
 def test_the_test_split_is_measured_here_only():
@@ -106,6 +117,37 @@ def test_the_test_split_is_measured_here_only():
     assert np.sum(result["confusion_counts"]) == 12
     assert "for the end" in Path("classifier/evaluation/test/index.html").read_text()
     assert len(Outcomes.load(Path("classifier"), "test")) == 12
+
+
+def test_another_checkpoint_leaves_what_is_known_of_the_best():
+    evaluated("ckpt=classifier")
+    paths = [
+        Path("classifier", name) for name in ("outcomes/validation.npz", "evaluation/validation/result.json")
+    ]
+    before = [path.read_bytes() for path in paths]
+    evaluated("ckpt=classifier/checkpoints/last.ckpt")
+    assert [path.read_bytes() for path in paths] == before
+    metrics = result_of("classifier/evaluation/validation-last")["metrics"]
+    trained_to = result_of("classifier")["metrics"]["val_last/accuracy"]
+    assert metrics["accuracy"]["value"] == pytest.approx(trained_to)
+    outcomes = Outcomes.load(Path("classifier"), "validation-last")
+    assert outcomes.scores["accuracy"].mean() == pytest.approx(trained_to)
+
+
+@pytest.mark.parametrize(("stage", "metric"), [("classifier", "accuracy"), ("siamese", "map_at_r")])
+def test_flips_are_told_and_kept_apart(stage, metric, capsys):
+    before = Outcomes.load(Path(stage), "validation").scores
+    evaluated(f"ckpt={stage}", "flips=true")
+    assert "each with its mirror image" in capsys.readouterr().out
+    result = result_of(f"{stage}/evaluation/validation-flips")
+    assert result["flips"] is True
+    assert result["command"].endswith("flips=true")
+    flipped = Outcomes.load(Path(stage), "validation-flips").scores
+    assert result["metrics"][metric]["value"] == pytest.approx(flipped[metric].mean())
+    again = Outcomes.load(Path(stage), "validation").scores
+    assert all(np.array_equal(again[name], before[name]) for name in before)
+    table = summary(*find_runs([Path(stage)]), [f"validation-flips/{metric}"], split="validation-flips")
+    assert table.tables[0].lines[0].amounts[f"validation-flips/{metric}"].over == "pictures"
 
 
 @pytest.mark.parametrize("stage", ["classifier", "siamese"])
@@ -135,7 +177,7 @@ def test_without_its_stage_1_stage_2_is_still_evaluated(home, tmp_path):
     finally:
         moved.rename(home / "classifier")
     assert list(result_of(tmp_path)["compared"]) == ["raw pixels", "stage 2"]
-    assert result_of(tmp_path)["gained"] == {}
+    assert list(result_of(tmp_path)["gained"]) == ["raw pixels"]
     assert "no longer there" in (tmp_path / "index.html").read_text()
 
 
@@ -145,6 +187,7 @@ def test_without_its_stage_1_stage_2_is_still_evaluated(home, tmp_path):
         ([], "ckpt= is missing"),
         (["ckpt=nowhere"], "does not exist"),
         (["ckpt=shop"], "holds no checkpoints"),
+        (["ckpt=classifier", "flips=maybe"], "flips=maybe: give true or false"),
         (["ckpt=classifier", "split=tset"], r"split=tset.*choose one of train, validation, test"),
     ],
 )

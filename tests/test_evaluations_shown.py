@@ -8,8 +8,8 @@ from outcome_runs import save_outcomes
 from test_studies import save_run
 
 from fashion_lab.problems import ConfigError
+from fashion_lab.studies.draws import paired_difference
 from fashion_lab.studies.formats import FORMATS
-from fashion_lab.studies.resampling import paired_difference
 from fashion_lab.studies.runs import find_runs
 from fashion_lab.studies.tables import summary
 

@@ -10,9 +10,10 @@ from outcome_runs import recipe_run, save_outcomes
 from test_studies import save_run
 
 from fashion_lab.problems import ConfigError
+from fashion_lab.studies.draws import paired_difference
 from fashion_lab.studies.formats import FORMATS
 from fashion_lab.studies.intervals import estimate
-from fashion_lab.studies.resampling import bootstrap, mcnemar, mean_of, paired_difference
+from fashion_lab.studies.resampling import bootstrap, mcnemar, mean_of
 from fashion_lab.studies.runs import find_runs
 from fashion_lab.studies.tables import summary
 
@@ -85,6 +86,16 @@ def test_the_same_pictures_are_paired_over_senders(tmp_path):
     assert found.p_values == pytest.approx(
         [mcnemar(coins(10 + seed, 0.9) > 0.5, coins(seed) > 0.5) for seed in range(2)]
     )
+
+
+def test_the_last_epoch_is_compared_without_choosing_by_what_is_reported(tmp_path):
+    for name, seed in ((1, 0), (2, 10)):
+        folder = recipe_run(tmp_path, name, 0, coins(seed), groups=GROUPS)
+        save_outcomes(folder, coins(seed + 1), groups=GROUPS, split="validation-last")
+    found = lines(report(tmp_path, metrics=["val_last/accuracy"]))["2"].difference
+    expected = paired_difference(coins(11), coins(1), GROUPS)
+    assert (found.amount.value, found.amount.half) == pytest.approx((expected.value, expected.half))
+    assert found.amount.over == "senders"
 
 
 def test_folds_are_put_together_and_each_picture_counts_once(tmp_path):
@@ -165,6 +176,41 @@ def test_one_run_has_the_interval_of_its_pictures(tmp_path):
     assert f"{expected.value:.4f} ± {expected.half:.4f}" in text
     assert "40 senders" in text
     assert "95 % bootstrap interval over its senders; what another seed would change is not in it" in text
+
+
+def crossed(root, *, other=False):
+    """Two recipes that see the same pictures at two sizes, or other pictures."""
+    for name, size in ((1, 64), (2, 96)):
+        folder = recipe_run(root, name, 0, coins(name), groups=GROUPS)
+        path = folder / "result.json"
+        path.write_text(path.read_text().replace('"size": 64', f'"size": {size}'))
+    if other:
+        save_outcomes(folder, coins(2), groups=GROUPS, items=[f"other-{number}" for number in range(N)])
+
+
+def test_sizes_of_the_same_pictures_are_compared_where_that_is_asked_for(tmp_path):
+    crossed(tmp_path)
+    assert len(report(tmp_path, None).tables) == 2
+    found = report(tmp_path, across=["pixels"])
+    difference = lines(found)["2"].difference
+    expected = paired_difference(coins(2), coins(1), GROUPS)
+    assert (difference.amount.value, difference.amount.half) == pytest.approx((expected.value, expected.half))
+    for name in ("table", "markdown", "json"):
+        assert "of different pixels, as asked: " in FORMATS[name](found)
+    assert "of different pixels" not in FORMATS["table"](report(tmp_path, None))
+
+
+def test_other_pictures_are_never_paired_across_sizes(tmp_path):
+    crossed(tmp_path, other=True)
+    found = report(tmp_path, across=["pixels"])
+    assert not lines(found)["2"].difference.amount.is_over_pictures
+    assert "were measured on other pictures: not comparable" in FORMATS["table"](found)
+
+
+def test_only_pixels_may_differ(tmp_path):
+    crossed(tmp_path)
+    with pytest.raises(ConfigError, match=r"across=classes; allowed is pixels"):
+        report(tmp_path, across=["classes"])
 
 
 def test_a_single_sender_has_no_interval(tmp_path):

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from scipy.stats import binomtest
 
-from fashion_lab.studies.resampling import bootstrap, mcnemar, mean_of, paired_difference
+from fashion_lab.studies.resampling import bootstrap, mcnemar, mean_of
 
 
 def test_pictures_alone_give_the_normal_interval():
@@ -70,15 +70,6 @@ def test_the_same_draws_each_time_and_in_any_portions(monkeypatch):
 def test_one_sender_says_nothing_about_others():
     found = bootstrap(mean_of(np.array([1.0, 0.0, 1.0])), 3, np.array([9, 9, 9]))
     assert (found.low, found.high, found.units) == (found.value, found.value, 1)
-
-
-def test_what_two_recipes_share_cancels():
-    hard = np.random.default_rng(0).random(500)
-    found = paired_difference(hard + 0.01, hard)
-    assert found.half < 1e-9
-    assert found.value == pytest.approx(0.01)
-    with pytest.raises(AssertionError, match="same pictures"):
-        paired_difference(hard, hard[:-1])
 
 
 @pytest.mark.parametrize(("only_ours", "only_theirs"), [(12, 3), (3, 12), (5, 5), (1, 0), (0, 0), (60, 40)])

@@ -9,9 +9,9 @@ import pytest
 from outcome_runs import save_outcomes
 from test_studies import save_run
 
+from fashion_lab.studies.draws import paired_difference
 from fashion_lab.studies.formats import FORMATS
 from fashion_lab.studies.intervals import estimate
-from fashion_lab.studies.resampling import paired_difference
 from fashion_lab.studies.runs import find_runs
 from fashion_lab.studies.tables import summary
 
@@ -70,6 +70,17 @@ def test_outcomes_make_it_a_difference_over_senders(tmp_path):
     assert (gain.over, one.values["stage 1"].over) == ("senders", "senders")
     text = FORMATS["table"](summary(*find_runs([tmp_path])))
     assert f"{gain.value:+.4f} ± {gain.half:.4f}" in text
+
+
+def test_raw_pixels_are_paired_by_picture_too(tmp_path):
+    name, (before, after) = "other_senders/map_at_r", np.random.default_rng(0).random((2, N))
+    folder = stage_two(tmp_path / "a", compared={"raw pixels": {name: float(before.mean())}})
+    for split, scores in (("validation-raw", before), ("validation", after)):
+        save_outcomes(folder, scores, split=split, metric=name, groups=GROUPS)
+    gain = helped(tmp_path)[name].gains["raw pixels"].amount
+    expected = paired_difference(after, before, GROUPS)
+    assert (gain.value, gain.low, gain.high) == pytest.approx((expected.value, expected.low, expected.high))
+    assert gain.over == "senders"
 
 
 def test_other_embeddings_stand_beside(tmp_path):

@@ -201,7 +201,7 @@ def test_stage_two_from_scratch_says_so(tmp_path, caplog):
 def test_bf16_on_the_cpu_trains_in_mixed_precision(tmp_path):
     words = [
         "trainer.precision=bf16-mixed",
-        "optimizer.fused=true",
+        "+optimizer.fused=true",
         "augment.mixup=0.2",
         "augment.erasing=0.5",
     ]
@@ -219,7 +219,7 @@ def test_early_stopping_ends_a_run_that_learns_nothing(tmp_path):
 
 def test_half_precision_that_cannot_be_had_is_told(tmp_path):
     with pytest.raises(ConfigError, match="fused"):
-        trained(tmp_path, "trainer.precision=16-mixed", "optimizer.fused=true")
+        trained(tmp_path, "trainer.precision=16-mixed", "+optimizer.fused=true")
     with pytest.raises(ConfigError, match="needs a GPU"):
         trained(tmp_path, "trainer.precision=16-mixed")
 

@@ -94,9 +94,11 @@ def run(folder, *overrides, callbacks=()):
 def test_pictures_go_through_the_network_as_often_as_they_must(tmp_path, forwards):
     cfg = run(tmp_path / "run", "logger=none")
     catalog = build(cfg.data)
-    train, validation, test = (len(catalog.splits[name]) for name in ("train", "validation", "test"))
+    train, validation = (len(catalog.splits[name]) for name in ("train", "validation"))
     assert forwards["training"] == EPOCHS * train
-    assert forwards["evaluation"] == (EPOCHS + 2) * validation + test + 1  # last, best; one is measured
+    assert (
+        forwards["evaluation"] == (EPOCHS + 4) * validation + 1
+    )  # last, best, each by picture too; one is measured
 
 
 def test_a_second_run_decodes_nothing(tmp_path, monkeypatch):

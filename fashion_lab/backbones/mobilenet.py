@@ -5,12 +5,13 @@ as in the notebook, each block ends in a ReLU and has a shortcut, a 1x1 convolut
 """
 
 import math
-from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from fashion_lab.backbones.squeeze import SqueezeExcitation
 from fashion_lab.contracts.backbone import Backbone
 
 
@@ -37,6 +38,8 @@ class InvertedResidualBlock(nn.Module):
         shortcut: maps the input to the output's shape; None adds the input itself.
         depthwise: filter each channel by itself; False is the notebook's dense 3x3.
         relu_after_sum: the notebook's ReLU on the sum; False ends linear, as MobileNetV2 does.
+        squeeze: weigh the filtered channels by squeeze and excitation, with so many numbers as a share of the
+            channels, as MobileNetV3 does with 0.25 (Howard et al. 2019, section 5.3); None: not.
     """
 
     def __init__(
@@ -49,6 +52,7 @@ class InvertedResidualBlock(nn.Module):
         *,
         depthwise: bool = True,
         relu_after_sum: bool = True,
+        squeeze: float | None = None,
     ) -> None:
         super().__init__()
         hidden = in_channels * expansion_factor
@@ -63,6 +67,7 @@ class InvertedResidualBlock(nn.Module):
             nn.BatchNorm2d(hidden),
             nn.ReLU(inplace=True),
         )
+        self.squeeze = nn.Identity() if squeeze is None else SqueezeExcitation(hidden, squeeze)
         self.project = nn.Sequential(
             nn.Conv2d(hidden, out_channels, kernel_size=1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -73,7 +78,7 @@ class InvertedResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in_channels, H, W] to [B, out_channels, H / stride, W / stride]."""
         skip = x if self.shortcut is None else self.shortcut(x)
-        out: Tensor = self.project(self.depthwise(self.expand(x))) + skip
+        out: Tensor = self.project(self.squeeze(self.depthwise(self.expand(x)))) + skip
         return F.relu(out) if self.relu_after_sum else out
 
 
@@ -86,7 +91,7 @@ class MobileNetBackbone(Backbone):
         depth: multiplies the number of blocks of every stage.
         stages: rows of (channels, blocks, stride, expansion); by default the notebook's.
         stem_channels: channels of the first convolution, before `width`.
-        relu_after_sum: see `InvertedResidualBlock`.
+        relu_after_sum, squeeze: see `InvertedResidualBlock`.
     """
 
     def __init__(
@@ -98,9 +103,11 @@ class MobileNetBackbone(Backbone):
         stages: Sequence[Sequence[int]] = NOTEBOOK_STAGES,
         stem_channels: int = 16,
         relu_after_sum: bool = True,
+        squeeze: float | None = None,
     ) -> None:
         super().__init__()
-        _check(width, depth, stages, stem_channels)
+        _check(width, depth, stages, stem_channels, squeeze)
+        options = {"depthwise": depthwise, "relu_after_sum": relu_after_sum, "squeeze": squeeze}
         channels = round(stem_channels * width)
         self.stem = nn.Sequential(
             nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False),
@@ -109,7 +116,7 @@ class MobileNetBackbone(Backbone):
         )
         blocks = []
         for out_channels, stride, expansion in _block_rows(width, depth, stages):
-            blocks.append(_block(channels, out_channels, stride, expansion, depthwise, relu_after_sum))
+            blocks.append(_block(channels, out_channels, stride, expansion, options))
             channels = out_channels
         self.blocks = nn.Sequential(*blocks)
         self.out_channels = channels
@@ -124,9 +131,13 @@ class MobileNetBackbone(Backbone):
         return [list(part.parameters()) for part in (self.stem, *self.blocks)]
 
 
-def _check(width: float, depth: int, stages: Sequence[Sequence[int]], stem_channels: int) -> None:
+def _check(
+    width: float, depth: int, stages: Sequence[Sequence[int]], stem_channels: int, squeeze: float | None
+) -> None:
     if not isinstance(depth, int) or depth < 1:
         raise ValueError(f"backbone.depth is {depth}; it multiplies the blocks: a whole number of at least 1")
+    if squeeze is not None and not 0 < squeeze <= 1:
+        raise ValueError(f"backbone.squeeze is {squeeze}; give a share over 0, up to 1, or null for none")
     if not stages:
         raise ValueError("backbone.stages has no row; give at least one, e.g. [24, 1, 2, 3]")
     for row in stages:
@@ -151,19 +162,11 @@ def _block_rows(width: float, depth: int, stages: Sequence[Sequence[int]]) -> It
 
 
 def _block(
-    in_channels: int, out_channels: int, stride: int, expansion: int, depthwise: bool, relu_after_sum: bool
+    in_channels: int, out_channels: int, stride: int, expansion: int, options: Mapping[str, Any]
 ) -> InvertedResidualBlock:
     shortcut = None
     if in_channels != out_channels or stride != 1:
         shortcut = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
         )
-    return InvertedResidualBlock(
-        in_channels,
-        out_channels,
-        stride,
-        expansion,
-        shortcut,
-        depthwise=depthwise,
-        relu_after_sum=relu_after_sum,
-    )
+    return InvertedResidualBlock(in_channels, out_channels, stride, expansion, shortcut, **options)

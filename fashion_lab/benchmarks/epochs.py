@@ -40,7 +40,7 @@ class Stage1(Part):
                 "dense": ["backbone.depthwise=false"],
                 "depthwise": ["backbone.depthwise=true"],
                 "depthwise, compiled, fused Adam": [
-                    *("backbone.depthwise=true", "compile=true", "optimizer.fused=true"),
+                    *("backbone.depthwise=true", "compile=true", "+optimizer.fused=true"),
                 ],
             }
             for name, words in variants.items():

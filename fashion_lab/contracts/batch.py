@@ -10,7 +10,7 @@ A batch is a plain `dict[str, Tensor]`. B is the number of pictures in it, S the
 | triplets | [3, T]       | int64   | positions in this batch: anchors, positives, negatives       |
 | groups   | [B]          | int64   | who took the picture; evaluation only, where the catalog knows |
 | products | [B]          | int64   | which garment; evaluation only, where the catalog knows      |
-| targets  | [B, classes] | float32 | class probabilities, only where mixup blended two pictures   |
+| targets  | [B, classes] | float32 | class probabilities, only where two pictures were mixed       |
 
 Samplers give `indices` (and `triplets`); the datamodule adds the rest on the device.
 """

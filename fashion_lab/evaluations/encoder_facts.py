@@ -6,19 +6,20 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor, nn
 
 from fashion_lab.callbacks.queries import find_queries
 from fashion_lab.checkpoint import RECORD, read
-from fashion_lab.comparison import PRETRAINED, RAW, STAGE_1, STAGE_2, compare, gain, told_by
+from fashion_lab.comparison import STAGE_1, STAGE_2, compare, gains, told_by
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.similarity import CLASS
 from fashion_lab.encoders.runs import TrainedRun, read_run
-from fashion_lab.encoders.torch_encoder import at_rest, embed
-from fashion_lab.evaluation import raw_pixels, retrieved
+from fashion_lab.encoders.torch_encoder import at_rest
+from fashion_lab.evaluation import Flipped, embedded, raw_pixels, retrieved
 from fashion_lab.evaluations import searches, sights
 from fashion_lab.networks import SiameseEncoder
-from fashion_lab.outcomes import Outcomes
+from fashion_lab.outcomes import PRETRAINED, RAW, Outcomes
 from fashion_lab.pretrained import pretrained
 
 LASTING = ("metrics", "class_rows", "compared", "gained")
@@ -30,24 +31,21 @@ def facts_of(
     store: PixelStore,
     split: str,
     *,
+    flips: bool = False,
     cache: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Find everything that the page shows, and `outcomes`."""
-    outcomes = retrieved(run.network, catalog, store, split)
+    is_unit = run.network.normalize
+    network: nn.Module = Flipped(run.network, normalize=is_unit) if flips else run.network
+    outcomes, vectors_ND = embedded(network, catalog, store, split)
     metrics = searches.overall(outcomes)
-    before, why = _before(run, catalog, split, cache, trusted)
+    before, why = _before(run, catalog, split, flips, cache, trusted)
     record = read(Path(run.source["path"]))[RECORD]
-    told = told_by(record["config"].get("similar_by", CLASS))
-    embeddings = {
-        RAW: raw_pixels(catalog, store, split),
-        PRETRAINED: pretrained(
-            record, catalog, store, split, normalize=run.network.normalize, trusted=trusted
-        ),
-        STAGE_1: before,
-        STAGE_2: outcomes,
-    }
-    rows = store.keep_readable(catalog.splits[split])
+    untouched = pretrained(record, catalog, store, split, normalize=is_unit, flips=flips, trusted=trusted)
+    found = {RAW: raw_pixels(catalog, store, split), PRETRAINED: untouched, STAGE_1: before}
+    others = {name: one for name, one in found.items() if one is not None}
+    told = told_by(outcomes, record["config"].get("similar_by", CLASS))
     return {
         "outcomes": outcomes,
         "metrics": metrics,
@@ -55,10 +53,10 @@ def facts_of(
         "class_rows": searches.by_class(outcomes),
         "by_class_keys": searches.BY_CLASS,
         "told": told,
-        "compared": compare({name: one for name, one in embeddings.items() if one is not None}, told),
-        "gained": {} if before is None else gain(outcomes, before, told),
-        "why_no_gain": why,
-        "worst": _worst(run, catalog, store, outcomes, rows),
+        "compared": compare({**others, STAGE_2: outcomes}, told),
+        "gained": gains(outcomes, others, told),
+        "why_no_stage_1": why,
+        "worst": _worst(outcomes, vectors_ND, catalog, store.keep_readable(catalog.splits[split])),
     }
 
 
@@ -68,7 +66,7 @@ def lasting(facts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _before(
-    run: TrainedRun, catalog: Catalog, split: str, cache: Path | None, trusted: Sequence[str]
+    run: TrainedRun, catalog: Catalog, split: str, flips: bool, cache: Path | None, trusted: Sequence[str]
 ) -> tuple[Outcomes | None, str]:
     """Search with stage 1's features, of unit length where stage 2's are; None, and why, without them."""
     parent = run.source["parent"]
@@ -78,14 +76,13 @@ def _before(
         return None, f"Its stage 1 run, {parent['path']}, is no longer there to compare with."
     known = read_run(parent["path"], head=None, trusted=trusted)
     store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
-    features = at_rest(SiameseEncoder(known.network.backbone, normalize=run.network.normalize))
-    return retrieved(features, catalog, store, split), ""
+    is_unit = run.network.normalize
+    features = at_rest(SiameseEncoder(known.network.backbone, normalize=is_unit))
+    network = Flipped(features, normalize=is_unit) if flips else features
+    return retrieved(network, catalog, store, split), ""
 
 
-def _worst(
-    run: TrainedRun, catalog: Catalog, store: PixelStore, outcomes: Outcomes, rows: np.ndarray
-) -> list[sights.Search]:
-    vectors_ND = torch.from_numpy(embed(run.network, store.at(rows)))
+def _worst(outcomes: Outcomes, vectors_ND: Tensor, catalog: Catalog, rows: np.ndarray) -> list[sights.Search]:
     labels_N = torch.from_numpy(outcomes.labels_N)
     found = find_queries(vectors_ND, labels_N, sights.QUERIES, sights.HITS, worst=True)
     return sights.searches(outcomes, catalog, rows, found.queries, found.hits, found.distances)

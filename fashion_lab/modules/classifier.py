@@ -25,7 +25,7 @@ class ClassifierModule(StageModule):
         classes: C class names.
         class_counts: [C] training pictures of each class.
         class_weight_power: 0 weighs pictures alike, 1 classes alike.
-        backbone_lr, layer_decay, freeze_epochs: see `FineTuning`.
+        backbone_lr, layer_decay, freeze_epochs, decay_norms: see `FineTuning`.
     """
 
     def __init__(
@@ -41,8 +41,14 @@ class ClassifierModule(StageModule):
         backbone_lr: float = 1.0,
         layer_decay: float = 1.0,
         freeze_epochs: int = 0,
+        decay_norms: bool = True,
     ) -> None:
-        tuning = FineTuning(backbone_lr=backbone_lr, layer_decay=layer_decay, freeze_epochs=freeze_epochs)
+        tuning = FineTuning(
+            backbone_lr=backbone_lr,
+            layer_decay=layer_decay,
+            freeze_epochs=freeze_epochs,
+            decay_norms=decay_norms,
+        )
         super().__init__(network, optimizer=optimizer, schedule=schedule, tuning=tuning)
         if not 0 <= class_weight_power <= 1:
             raise ValueError(

@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fashion_lab.problems import ConfigError
 from fashion_lab.studies.runs import Run
 
 OTHER_THAN_PICTURES = (
@@ -12,16 +13,25 @@ OTHER_THAN_PICTURES = (
 )
 """Settings of a catalog that do not say which pictures its splits hold; all others do, as a split's seed."""
 
+CROSSABLE = ("pixels",)
+"""Conditions that may differ in a study where that is asked for: the pictures stay the same."""
 
-def conditions(run: Run) -> dict[str, str]:
-    """Say in words what two runs must share for their numbers to be comparable."""
-    result, pixels = run.result, run.result["pixels"]
-    classes = result["classes"]
+
+def check_across(across: Sequence[str]) -> None:
+    """Raise ConfigError for a condition that must not differ, or is none."""
+    for name in across:
+        if name not in CROSSABLE:
+            raise ConfigError(f"across={name}; allowed is {', '.join(CROSSABLE)}: all else is not comparable")
+
+
+def conditions(run: Run, across: Sequence[str] = ()) -> dict[str, str]:
+    """Say in words what two runs must share for their numbers to be comparable, but for `across`."""
+    result, classes = run.result, run.result["classes"]
     said = {
         "stage": str(result["stage"]),
         "catalog": str(result["catalog"]),
         "classes": f"{len(classes)} classes ({', '.join(map(str, classes))})",
-        "pixels": f"{pixels['size']} px {pixels['fit']}",
+        "pixels": pixels(run),
         "splits": _splits(run),
     }
     if settings := _data(run):
@@ -29,7 +39,12 @@ def conditions(run: Run) -> dict[str, str]:
     limits = {part: run.config.get(f"trainer.limit_{part}_batches", 1.0) for part in ("val", "test")}
     if limited := [f"{part} {limit}" for part, limit in limits.items() if limit not in (1.0, None)]:
         said["limits"] = f"evaluated on some batches only: {', '.join(limited)}"
-    return said
+    return {name: text for name, text in said.items() if name not in across}
+
+
+def pixels(run: Run) -> str:
+    """Say as what a run sees pictures."""
+    return f"{run.result['pixels']['size']} px {run.result['pixels']['fit']}"
 
 
 def told_apart(each: Sequence[Mapping[str, str]]) -> list[dict[str, str]]:

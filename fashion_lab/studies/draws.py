@@ -41,6 +41,14 @@ def mean_interval(values_N: Floats, groups_N: NDArray[np.int64] | None = None) -
     return Interval(float(sums_U.sum() / counts_U.sum()), low, high, units)
 
 
+def paired_difference(
+    ours_N: Floats, theirs_N: Floats, groups_N: NDArray[np.int64] | None = None
+) -> Interval:
+    """Find the interval of the mean of ours - theirs on the same pictures: what both share cancels."""
+    assert ours_N.shape == theirs_N.shape, f"{ours_N.shape} and {theirs_N.shape}: give the same pictures"
+    return mean_interval(ours_N - theirs_N, groups_N)
+
+
 def _means(sums_U: Floats, counts_U: Floats) -> Floats:
     """Find the mean in each draw [B]; NaN where a draw has no value. Centred, so that float32 is enough."""
     centre = sums_U.sum() / counts_U.sum()

@@ -78,11 +78,11 @@ class Study:
         return [run for row in self.rows for run in row.runs]
 
 
-def studies_of(runs: Sequence[Run]) -> list[Study]:
-    """Sort runs into studies, those that are not comparable apart."""
+def studies_of(runs: Sequence[Run], across: Sequence[str] = ()) -> list[Study]:
+    """Sort runs into studies, those that are not comparable apart; conditions in `across` may differ."""
     apart: dict[str, list[Run]] = defaultdict(list)
     for run in runs:
-        apart[json.dumps(conditions(run))].append(run)
+        apart[json.dumps(conditions(run, across))].append(run)
     shared = told_apart([json.loads(said) for said in apart])
     return [_study(said, members) for said, members in zip(shared, apart.values(), strict=True)]
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from fashion_lab.studies.conditions import differing
+from fashion_lab.studies.conditions import differing, pixels
 from fashion_lab.studies.groups import Study
 from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.pairing import Difference
@@ -38,7 +38,7 @@ def why_apart(studies: Sequence[Study]) -> str | None:
 def notes(table: Table) -> list[str]:
     """What a reader must know beside the table of a study."""
     study = table.study
-    said = [*_intervals(table), *_differences(table), *_ordered(table)]
+    said = [*_across(study), *_intervals(table), *_differences(table), *_ordered(table)]
     if repeats := sum(row.repeats for row in study.rows):
         said.append(f"{repeats} runs repeat a seed; equal seeds are averaged first and add no certainty")
     uneven = {tuple(row.seeds) for row in study.rows} | {()}
@@ -59,6 +59,13 @@ def help_notes(table: Table) -> list[str]:
     if len({id(one.row) for one in table.helped}) > FEW:
         said.append(f"more than {FEW} recipes: the monitored metric only")
     return said
+
+
+def _across(study: Study) -> list[str]:
+    seen = dict.fromkeys(pixels(run) for run in study.runs)
+    if len(seen) < 2:
+        return []
+    return [f"of different pixels, as asked: {', '.join(seen)}; paired by the names of the pictures"]
 
 
 def _intervals(table: Table) -> list[str]:

@@ -115,19 +115,11 @@ def _interval(value: float, draws_B: Floats, units: int) -> Interval:
     return Interval(value, low, high, units)
 
 
-def paired_difference(
-    ours_N: Floats, theirs_N: Floats, groups_N: NDArray[np.int64] | None = None, *, seed: int = 0
-) -> Interval:
-    """Find the interval of the mean of ours - theirs on the same pictures: what both share cancels."""
-    assert ours_N.shape == theirs_N.shape, f"{ours_N.shape} and {theirs_N.shape}: give the same pictures"
-    return bootstrap(mean_of(ours_N - theirs_N), len(ours_N), groups_N, seed=seed)
-
-
 def mcnemar(ours_N: NDArray[np.bool_], theirs_N: NDArray[np.bool_]) -> float:
     """Give the two-sided p of "both are right equally often" (Q. McNemar 1947; exact, from the binomial).
 
     Only pictures that one has right and the other wrong count. It takes pictures as independent: with several
-    of a sender it is too sure of itself, and `paired_difference` over senders is the one to go by.
+    of a sender it is too sure of itself, and `draws.paired_difference` over senders is the one to go by.
     """
     from scipy.special import bdtr
 

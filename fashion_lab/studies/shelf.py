@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_lab.outcomes import FOLDER, START, VALIDATION, Outcomes
+from fashion_lab.outcomes import BESIDE, FOLDER, LAST_EPOCH, START, VALIDATION, Outcomes
 from fashion_lab.studies.resampling import Floats
 from fashion_lab.studies.runs import Run
 
-SPLITS = {"val": VALIDATION, "val_start": START}
+SPLITS = {"val": VALIDATION, "val_start": START, "val_last": LAST_EPOCH, **BESIDE}
 """Prefixes of metrics that are not the names of their files."""
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.studies.amounts import Amount, amount
+from fashion_lab.studies.conditions import check_across
 from fashion_lab.studies.evaluations import with_evaluation
 from fashion_lab.studies.groups import Row, Study, ordered, studies_of
 from fashion_lab.studies.naming import baseline_of, check_baseline
@@ -73,6 +74,7 @@ def summary(
     *,
     baseline: str | None = None,
     split: str | None = None,
+    across: Sequence[str] = (),
 ) -> Report:
     """Sort runs into studies and find their numbers.
 
@@ -82,16 +84,18 @@ def summary(
         metrics: to show; none for the usual ones of each study.
         baseline: what others are compared with, see `naming.baseline_of`.
         split: whose evaluations are shown too.
+        across: conditions that may differ in a table, see `conditions.CROSSABLE`.
 
     Raises:
         ConfigError: a metric that no run has, a baseline that is not there or fits several, a split that no
-            run was evaluated on.
+            run was evaluated on, a condition that must not differ.
     """
     problems: list[str] = []
+    check_across(across)
     if split is not None:
         runs, problems = with_evaluation(runs, split)
     _check_metrics(runs, metrics)
-    studies = [_asked_order(study, metrics) for study in studies_of(runs)]
+    studies = [_asked_order(study, metrics) for study in studies_of(runs, across)]
     baselines = [baseline_of(study, baseline) for study in studies]
     check_baseline(studies, baselines, baseline)
     shelf = Shelf()

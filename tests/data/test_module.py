@@ -5,6 +5,7 @@ import torch
 from toys import ToyCatalog, quiet_trainer, toy_data
 
 from fashion_lab.contracts.batch import GROUPS, IMAGES, INDICES, LABELS, PRODUCTS, TARGETS, TRIPLETS
+from fashion_lab.data.loader import PARTNERS
 from fashion_lab.data.samplers import TripletSampler
 from fashion_lab.networks import normalise
 
@@ -98,16 +99,33 @@ def test_triplet_batches_keep_their_triplets():
         assert (anchors != negatives).all()
 
 
-def test_mixup_gives_targets_of_both_pictures():
+@pytest.mark.parametrize("options", [{"mixup": 1.0}, {"cutmix": 1.0}], ids=str)
+def test_mixing_gives_targets_of_both_pictures(options):
     catalog = ToyCatalog()
-    for batch in watched(toy_data(catalog, mixup=1.0))["train"]:
+    source = toy_data(catalog, **options)
+    drawn = list(source.train_dataloader())
+    for batch, draws in zip(watched(source)["train"], drawn, strict=True):
+        assert set(batch) == {INDICES, LABELS, IMAGES, TARGETS}
         plain = normalise(torch.from_numpy(catalog.pixels[batch[INDICES].numpy()]))
-        shares = (batch[IMAGES] - plain.flip(0)) / (plain - plain.flip(0))
-        share = shares[shares.isfinite()].median()
-        one_hot = torch.eye(3)[batch[LABELS]]
-        torch.testing.assert_close(
-            batch[TARGETS], share * one_hot + (1 - share) * one_hot.flip(0), atol=1e-4, rtol=0
-        )
+        theirs, one_hot = plain[draws[PARTNERS]], torch.eye(3)[batch[LABELS]]
+        shares = ((batch[IMAGES] - theirs) / (plain - theirs))[:, 2]  # the noise: it differs everywhere
+        moved = (draws[PARTNERS] != torch.arange(len(plain))) & shares.isfinite().all(dim=(1, 2))
+        share = shares[moved].mean()
+        expected = share * one_hot + (1 - share) * one_hot[draws[PARTNERS]]
+        torch.testing.assert_close(batch[TARGETS][moved], expected[moved], atol=1e-3, rtol=0)
+
+
+def test_another_augmentation_draws_as_much_as_it_needs():
+    class Darker:
+        DRAWS, mixup, cutmix = 2, 0.0, 0.0
+
+        def __call__(self, images_BCHW, draws_BN):
+            assert draws_BN.shape[1] == 2
+            return images_BCHW - 1
+
+    source = toy_data()
+    source.augment = Darker()
+    assert all(batch[IMAGES].min() < -1 for batch in watched(source)["train"])
 
 
 def test_unreadable_pictures_are_left_out():
