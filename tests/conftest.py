@@ -7,8 +7,14 @@ import pytest
 
 
 def pytest_collection_modifyitems(items):
-    """A fork takes no threads along, but what they held: those that fork go before any that start threads."""
+    """Keep files together where processes share the tests, and let those that fork go before all others.
+
+    A fork takes no threads along, but what they held: before it no test may start any.
+    """
     items.sort(key=lambda item: item.get_closest_marker("forks") is None)
+    for item in items:
+        forks = item.get_closest_marker("forks") is not None
+        item.add_marker(pytest.mark.xdist_group("forks" if forks else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
