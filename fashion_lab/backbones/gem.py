@@ -37,8 +37,9 @@ class GeneralizedMean(Backbone):
         features_BCHW = self.backbone(images_BCHW).float().clamp(min=LEAST)
         most_BC11 = features_BCHW.amax((2, 3), keepdim=True).detach()  # 1e-6 to the eighth is 0 in float32
         shares_BCHW = features_BCHW / most_BC11
-        means_BC11: Tensor = shares_BCHW.pow(self.power).mean((2, 3), keepdim=True).pow(1 / self.power)
-        return means_BC11 * most_BC11
+        means_BC11 = shares_BCHW.pow(self.power).mean((2, 3), keepdim=True).pow(1 / self.power)
+        pooled_BC11: Tensor = means_BC11 * most_BC11
+        return pooled_BC11
 
     def start(self) -> Mapping[str, str] | None:
         """Let the backbone take its pretrained weights."""
