@@ -1,6 +1,7 @@
 """The verbs `index` and `search`, on drawn pictures and on files, with an encoder nobody trained."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -245,6 +246,18 @@ def test_from_the_command_line(home):
     assert bad.stderr.splitlines()[-1].startswith("error: no index at nowhere")
     assert "Traceback" not in bad.stderr
     assert {path.name for path in home.iterdir()} == before
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_w11_a_reader_that_has_gone(form):
+    """W11: as after `| head -1`; tests/test_pipes.py has the other ways to say something."""
+    read, write = os.pipe()
+    os.close(read)
+    words = ["index=files", "image=shop/hat/3.jpg", f"format={form}", "sheet=null"]
+    command = [sys.executable, "-m", "fashion_lab.search", *words]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("verb", ["index", "search"])
