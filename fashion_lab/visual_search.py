@@ -173,7 +173,8 @@ class VisualSearch:
         if self.calibration is None or not hits:
             return None
         items = len(self.filters.rows(where)) if where else len(self.gallery)
-        return self.calibration.is_strange(hits[0].distance, items)
+        nearest = min(hit.distance for hit in hits)  # an expanded query's hits have another order
+        return self.calibration.is_strange(nearest, items)
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._positions

@@ -11,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from colours import MeanColour, greys
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from fashion_lab import checkpoint
+from fashion_lab import checkpoint, searching
 from fashion_lab.config import CONF, build
 from fashion_lab.galleries import Gallery
 from fashion_lab.index import index
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.search import search
+from fashion_lab.visual_search import VisualSearch
 
 BACKBONE = {"_target_": "fashion_lab.backbones.mobilenet.MobileNetBackbone"}
 DATA = ["data=synthetic", "data.products=21", "data.views=2", "data.size=64"]
@@ -148,6 +150,17 @@ def test_conditions_and_folding(home, capsys):
     )
     run(search, "index=synthetic", f"item={first.id}", "where={class: hat, product: {min: 1e9}}")
     assert "no item meets the conditions" in capsys.readouterr().out
+
+
+def test_a_picture_and_an_item_are_called_strange_alike():
+    record = {"middle": 50.0, "slope": 0.1, "thresholds": [[10, 30.0]], "alarms": 0.05, "caught": 0.9}
+    record |= {"queries": 99, "made_from": "greys"}
+    finder = VisualSearch(greys(0, 100, 110, 255, calibration=record), MeanColour())
+    answers, _ = searching.answer(finder, [], ["g100", "g255"], k=3)
+    assert [(one.query, one.position, one.strange) for one in answers] == [
+        ("g100", 1, False),
+        ("g255", 3, True),
+    ]
 
 
 def test_the_table(home, capsys):
