@@ -84,9 +84,10 @@ class VisualSearch:
             ValueError: no index, a damaged one, no such run, or another encoder.
         """
         gallery = Gallery.load(folder)
-        run = Path(gallery.source.run if ckpt is None else ckpt)
-        if not run.exists():
-            where = f"the run {run} that made the index {folder}" if ckpt is None else f"ckpt={run}"
+        named = gallery.source.run
+        run = encoders.found_again(named, Path(folder)) if ckpt is None else Path(ckpt)
+        if run is None or not run.exists():
+            where = f"the run {named} that made the index {folder}" if ckpt is None else f"ckpt={run}"
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
         return cls(gallery, encoders.load(run, runtime=runtime, trusted=trusted), index)
 

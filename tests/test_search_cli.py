@@ -88,7 +88,11 @@ def test_an_index_holds_the_whole_catalog(home):
     assert len(gallery) == 42
     assert {item.split for item in gallery.items} == {"train", "validation", "test"}
     assert all(item.product is not None and item.path is None for item in gallery.items)
-    assert (gallery.source.run, gallery.source.catalog, gallery.source.split) == ("run", "synthetic", "all")
+    assert (gallery.source.run, gallery.source.catalog, gallery.source.split) == (
+        str(home / "run"),
+        "synthetic",
+        "all",
+    )
 
 
 def test_one_split(home, capsys):
@@ -161,6 +165,23 @@ def test_a_picture_and_an_item_are_called_strange_alike():
         ("g100", 1, False),
         ("g255", 3, True),
     ]
+
+
+def test_an_index_finds_its_run_from_anywhere_also_when_both_have_moved(tmp_path, monkeypatch, capsys):
+    (tmp_path / "shop").mkdir()
+    save_run(tmp_path / "shop/outputs/run", seed=0)
+    monkeypatch.chdir(tmp_path / "shop")
+    run(index, "ckpt=outputs/run", "out=outputs/indexes/all", *DATA)
+    query = f"item={Gallery.load('outputs/indexes/all').items[0].id}"
+    monkeypatch.chdir(tmp_path)
+    assert found(capsys, "index=shop/outputs/indexes/all", query)["queries"]
+    (tmp_path / "shop/outputs").rename(tmp_path / "kept")
+    assert found(capsys, "index=kept/indexes/all", query)["queries"]
+    run(index, "out=kept/indexes/all", "mode=add", *DATA, "data.views=3")
+    assert Gallery.load("kept/indexes/all").source.run == str(tmp_path / "kept/run")
+    shutil.rmtree("kept/run")
+    with pytest.raises(ValueError, match=r"kept/run that made the index .* does not exist: say with ckpt="):
+        run(search, "index=kept/indexes/all", query)
 
 
 def test_the_table(home, capsys):
