@@ -139,7 +139,7 @@ def warm_start(
         raise CheckpointError(f"ckpt={given} does not fit this run:\n  {listed}")
     backbone.load_state_dict(weights, strict=True)
     return {
-        "path": str(path),
+        "path": str(path.absolute()),
         "sha256": file_sha256(path),
         "stage": record["stage"],
         "config": config,

@@ -26,7 +26,7 @@ from hydra.errors import (
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from fashion_lab import extras
+from fashion_lab import extras, pipes
 from fashion_lab.commandline import shown
 from fashion_lab.jobs import Jobs
 from fashion_lab.problems import ConfigError, nearest
@@ -51,7 +51,7 @@ def launch(
 
     What a user can mend (`ValueError`) is one line on stderr and exit code 1; HYDRA_FULL_ERROR=1 shows where.
     A failed job leaves `error.txt` in its folder. A sweep goes on after it and ends, also when cut short,
-    with `summarise` of its folders. Ctrl-C is exit code 130.
+    with `summarise` of its folders. Ctrl-C is exit code 130, a reader that has gone 141.
     """
     wants_trace = os.environ.get("HYDRA_FULL_ERROR") == "1"
     os.environ["HYDRA_FULL_ERROR"] = "1"  # Hydra would print and exit; the errors are explained below
@@ -67,19 +67,19 @@ def launch(
     jobs = Jobs(lambda error: explain(error, config_name), tell)
     try:
         hydra.main(version_base="1.3", config_path=str(CONF), config_name=config_name)(jobs.watched(task))()
+        sys.stdout.flush()
     except KeyboardInterrupt:
         sys.exit(130)
-    except BrokenPipeError:  # whoever read the output has seen enough, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(141)
-    except SystemExit as stop:  # Lightning turns a Ctrl-C outside of training into exit code 1
-        sys.exit(130 if isinstance(stop.__context__, KeyboardInterrupt) else stop.code)
+    except SystemExit as stop:
+        sys.exit(pipes.exit_code(stop))
     except Exception as error:
+        pipes.end_if_closed(error)
         if jobs.verdict() and not wants_trace:
             sys.exit(jobs.verdict())
         tell(error)
         raise
     finally:
+        pipes.drop_unread()
         if summarise is not None and jobs.sweeps:
             summarise(jobs.sweeps)
 

@@ -56,6 +56,12 @@ class Filters:
             if value is not None
         }
 
+    def without(self, name: str) -> "Filters":
+        """Give the same filters as if there were no such column; what was read is shared."""
+        fewer = Filters([one for one in self.names if one != name], self._read, self._count)
+        fewer._columns = self._columns
+        return fewer
+
     def _column(self, name: str) -> "_Column":
         if name not in self.names:
             raise ValueError(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from fashion_lab import encoders
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.contracts.encoder import Encoder
 from fashion_lab.filters import Where
@@ -15,7 +16,14 @@ from fashion_lab.galleries.contents import Contents
 from fashion_lab.galleries.draft import Draft
 from fashion_lab.galleries.embedding import Model
 from fashion_lab.galleries.folder import only_writer
-from fashion_lab.galleries.listing import ALL, fingerprint_of, positions_of, source_of, wanted_of
+from fashion_lab.galleries.listing import (
+    ALL,
+    fingerprint_of,
+    from_anywhere,
+    positions_of,
+    source_of,
+    wanted_of,
+)
 from fashion_lab.galleries.manifest import MANIFEST, state
 from fashion_lab.galleries.names import matching
 from fashion_lab.galleries.plan import now
@@ -68,7 +76,7 @@ def add(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
     state(job.folder)  # raises before a folder is made
     with only_writer(job.folder):
         before = Contents.in_force(job.folder)
-        model = _model_of(before, embedder)
+        model = _model_of(before, job.folder, embedder)
         wanted = wanted_of(catalog, positions)
         classes = [
             *before.source.classes,
@@ -76,7 +84,7 @@ def add(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
         ]
         source = replace(
             before.source,
-            run=model.run,
+            run=from_anywhere(model.run),
             classes=classes,
             split=_both(before.source.split, split),
         )
@@ -98,7 +106,7 @@ def sync(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
     positions = positions_of(catalog, split)
     with only_writer(job.folder):
         before = Contents.in_force(job.folder)
-        model = _model_of(before, embedder)
+        model = _model_of(before, job.folder, embedder)
         wanted = wanted_of(catalog, positions)
         ids = set(Draft(job.folder, before.shards).ids())
         if ids and not any(one.item.id in ids for one in wanted):
@@ -108,7 +116,7 @@ def sync(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
             )
         source = replace(
             before.source,
-            run=model.run,
+            run=from_anywhere(model.run),
             classes=list(catalog.classes),
             catalog=catalog.name,
             catalog_fingerprint=fingerprint_of(wanted),
@@ -149,13 +157,15 @@ def remove(job: Job, items: Sequence[str] = (), where: Where | None = None) -> D
         return commit(job, draft, replace(before, updated=now()), before)
 
 
-def _model_of(before: Contents, embedder: Embedder) -> Model:
+def _model_of(before: Contents, folder: Path, embedder: Embedder) -> Model:
     """Load the encoder when it is needed, at once where it is named; refuse one that made another index."""
-    made_with, run = before.source.fingerprint, embedder.run or before.source.run
+    made_with, named = before.source.fingerprint, before.source.run
+    there = encoders.found_again(named, folder) if embedder.run is None else Path(embedder.run)
+    run = named if there is None else str(there)
 
     @cache
     def load() -> Encoder:
-        if embedder.run is None and not Path(run).exists():
+        if there is None:
             raise ValueError(f"the run {run} that made the index does not exist: say with ckpt= where it is")
         encoder = embedder.load(run)
         if encoder.fingerprint != made_with:

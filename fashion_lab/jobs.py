@@ -11,6 +11,8 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
+from fashion_lab import pipes
+
 log = logging.getLogger(__name__)
 
 ERROR = "error.txt"
@@ -56,6 +58,7 @@ class Jobs:
                 _let_go(reason)
                 raise
             except Exception as error:
+                pipes.end_if_closed(error)  # a sweep, too: each of its jobs would fail so
                 self._failed(folder, error)
                 if is_sweep:
                     log.error("failed: %s", self.explain(error))

@@ -82,13 +82,11 @@ def answer(
         except PictureError as error:
             failed.append(Failure(str(path), str(error)))
     found = finder.nearest(finder.encode(pixels), k, where=where, fold=fold, expand=expand)
+    found += [finder.more_like(name, k, where=where, fold=fold, expand=expand) for name in items]
+    positions = [*[None] * len(read), *map(finder.position, items)]
     answers = [
-        Answer(name, hits, strange=finder.is_strange(hits, where))
-        for name, hits in zip(read, found, strict=True)
-    ]
-    answers += [
-        Answer(name, finder.more_like(name, k, where=where, fold=fold, expand=expand), finder.position(name))
-        for name in items
+        Answer(name, hits, position, finder.is_strange(hits, where))
+        for name, hits, position in zip([*read, *items], found, positions, strict=True)
     ]
     return answers, failed
 

@@ -85,9 +85,10 @@ class VisualSearch:
         """
         gallery = Gallery.load(folder)
         index = remade(gallery.engine, trusted) if index is None else index
-        run = Path(gallery.source.run if ckpt is None else ckpt)
-        if not run.exists():
-            where = f"the run {run} that made the index {folder}" if ckpt is None else f"ckpt={run}"
+        named = gallery.source.run
+        run = encoders.found_again(named, Path(folder)) if ckpt is None else Path(ckpt)
+        if run is None or not run.exists():
+            where = f"the run {named} that made the index {folder}" if ckpt is None else f"ckpt={run}"
             raise ValueError(f"{where} does not exist: say with ckpt= where it is, or make the index again")
         return cls(gallery, encoders.load(run, runtime=runtime, trusted=trusted), index)
 
@@ -174,7 +175,8 @@ class VisualSearch:
         if self.calibration is None or not hits:
             return None
         items = len(self.filters.rows(where)) if where else len(self.gallery)
-        return self.calibration.is_strange(hits[0].distance, items)
+        nearest = min(hit.distance for hit in hits)  # an expanded query's hits have another order
+        return self.calibration.is_strange(nearest, items)
 
     def __contains__(self, item_id: object) -> bool:
         return item_id in self._positions

@@ -360,6 +360,11 @@ def test_warm_start_copies_every_weight_and_leaves_the_file(ckpt):
     assert torch.equal(again.stem[0].weight, theirs["network.backbone.stem.0.weight"])
 
 
+def test_warm_start_names_its_parent_for_every_folder(ckpt, monkeypatch):
+    monkeypatch.chdir(ckpt.parent)
+    assert started(ckpt.name)["path"] == str(ckpt)
+
+
 def test_warm_start_refuses_another_architecture(ckpt):
     network = backbone(width=2.0)
     weights = copy.deepcopy(network.state_dict())

@@ -43,6 +43,14 @@ def test_rows(filters, where, rows):
     assert filters.rows(where).tolist() == rows
 
 
+def test_without_a_column(filters):
+    assert filters.rows({"price": 20}).tolist() == [1]
+    fewer = filters.without("price")
+    assert fewer.rows({"class": "skirt"}).tolist() == [1, 2]
+    with pytest.raises(ValueError, match=r"no column 'price'.*there are class, product, sale$"):
+        fewer.rows({"price": 20})
+
+
 @pytest.mark.parametrize(
     ("where", "message"),
     [

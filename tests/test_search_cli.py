@@ -1,6 +1,7 @@
 """The verbs `index` and `search`, on drawn pictures and on files, with an encoder nobody trained."""
 
 import json
+import os
 import re
 import shutil
 import subprocess
@@ -10,15 +11,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from colours import MeanColour, greys
 from hydra import compose, initialize_config_dir
 from PIL import Image
 
-from fashion_lab import checkpoint
+from fashion_lab import checkpoint, searching
 from fashion_lab.config import CONF, build
 from fashion_lab.galleries import Gallery
 from fashion_lab.index import index
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.search import search
+from fashion_lab.visual_search import VisualSearch
 
 BACKBONE = {"_target_": "fashion_lab.backbones.mobilenet.MobileNetBackbone"}
 DATA = ["data=synthetic", "data.products=21", "data.views=2", "data.size=64"]
@@ -85,7 +88,11 @@ def test_an_index_holds_the_whole_catalog(home):
     assert len(gallery) == 42
     assert {item.split for item in gallery.items} == {"train", "validation", "test"}
     assert all(item.product is not None and item.path is None for item in gallery.items)
-    assert (gallery.source.run, gallery.source.catalog, gallery.source.split) == ("run", "synthetic", "all")
+    assert (gallery.source.run, gallery.source.catalog, gallery.source.split) == (
+        str(home / "run"),
+        "synthetic",
+        "all",
+    )
 
 
 def test_one_split(home, capsys):
@@ -147,6 +154,34 @@ def test_conditions_and_folding(home, capsys):
     )
     run(search, "index=synthetic", f"item={first.id}", "where={class: hat, product: {min: 1e9}}")
     assert "no item meets the conditions" in capsys.readouterr().out
+
+
+def test_a_picture_and_an_item_are_called_strange_alike():
+    record = {"middle": 50.0, "slope": 0.1, "thresholds": [[10, 30.0]], "alarms": 0.05, "caught": 0.9}
+    record |= {"queries": 99, "made_from": "greys"}
+    finder = VisualSearch(greys(0, 100, 110, 255, calibration=record), MeanColour())
+    answers, _ = searching.answer(finder, [], ["g100", "g255"], k=3)
+    assert [(one.query, one.position, one.strange) for one in answers] == [
+        ("g100", 1, False),
+        ("g255", 3, True),
+    ]
+
+
+def test_an_index_finds_its_run_from_anywhere_also_when_both_have_moved(tmp_path, monkeypatch, capsys):
+    (tmp_path / "shop").mkdir()
+    save_run(tmp_path / "shop/outputs/run", seed=0)
+    monkeypatch.chdir(tmp_path / "shop")
+    run(index, "ckpt=outputs/run", "out=outputs/indexes/all", *DATA)
+    query = f"item={Gallery.load('outputs/indexes/all').items[0].id}"
+    monkeypatch.chdir(tmp_path)
+    assert found(capsys, "index=shop/outputs/indexes/all", query)["queries"]
+    (tmp_path / "shop/outputs").rename(tmp_path / "kept")
+    assert found(capsys, "index=kept/indexes/all", query)["queries"]
+    run(index, "out=kept/indexes/all", "mode=add", *DATA, "data.views=3")
+    assert Gallery.load("kept/indexes/all").source.run == str(tmp_path / "kept/run")
+    shutil.rmtree("kept/run")
+    with pytest.raises(ValueError, match=r"kept/run that made the index .* does not exist: say with ckpt="):
+        run(search, "index=kept/indexes/all", query)
 
 
 def test_the_table(home, capsys):
@@ -245,6 +280,18 @@ def test_from_the_command_line(home):
     assert bad.stderr.splitlines()[-1].startswith("error: no index at nowhere")
     assert "Traceback" not in bad.stderr
     assert {path.name for path in home.iterdir()} == before
+
+
+@pytest.mark.parametrize("form", ["table", "json"])
+def test_w11_a_reader_that_has_gone(form):
+    """W11: as after `| head -1`; tests/test_pipes.py has the other ways to say something."""
+    read, write = os.pipe()
+    os.close(read)
+    words = ["index=files", "image=shop/hat/3.jpg", f"format={form}", "sheet=null"]
+    command = [sys.executable, "-m", "fashion_lab.search", *words]
+    done = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True)
+    os.close(write)
+    assert (done.returncode, done.stderr) == (141, "")
 
 
 @pytest.mark.parametrize("verb", ["index", "search"])

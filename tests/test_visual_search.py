@@ -199,6 +199,15 @@ def test_what_distances_mean_comes_with_the_encoder_or_the_index():
     assert not VisualSearch(greys(*SHADES, calibration=record), encoder).is_strange(far)
 
 
+def test_of_an_expanded_query_the_nearest_hit_says_whether_it_is_strange():
+    record = {"middle": 50.0, "slope": 0.1, "thresholds": [[10, 60.0]], "alarms": 0.05, "caught": 0.9}
+    record |= {"queries": 99, "made_from": "greys"}
+    search = VisualSearch(greys(62, 130, 135, 140, calibration=record), MeanColour())
+    hits = search.search(Image.new("RGB", (9, 9), (95,) * 3), k=4, expand=4)
+    assert hits[0].distance > 60 > min(hit.distance for hit in hits)
+    assert search.is_strange(hits) is False
+
+
 def test_nobody_knows_what_distances_mean(search):
     hits = search.search(Image.new("RGB", (9, 9)), k=1)
     assert hits[0].similarity is None

@@ -19,6 +19,7 @@ from fashion_lab.bundles.manifest import (
     vouch,
 )
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
+from fashion_lab.run_files import is_file
 
 NEEDED, OPTIONAL = {WEIGHTS, GOLDEN, GRAPH}, {CLASSIFIER_GRAPH}
 MAX_FILE = 2**31  # bytes: what a protobuf message, and so a graph in one file, may have
@@ -60,7 +61,7 @@ class Bundle:
 
 def is_bundle(folder: str | Path) -> bool:
     """Say whether a bundle is meant: a folder with a `bundle.json`."""
-    return (Path(folder) / MANIFEST).is_file()
+    return is_file(Path(folder, MANIFEST))
 
 
 def open_bundle(folder: str | Path) -> Bundle:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from fashion_lab import extras
+from fashion_lab import extras, run_files
 from fashion_lab.bundles.bundle import Bundle, is_bundle, open_bundle
 from fashion_lab.contracts.encoder import Encoder
 
@@ -39,6 +39,13 @@ def load(
     return _of_bundle(cached_bundle(given, trusted=trusted), ONNX, trusted, threads)
 
 
+def found_again(named: str, beside: Path) -> Path | None:
+    """Find the run or bundle that an index names, also when both have moved together; None: it is gone."""
+    if Path(named).exists():
+        return Path(named)
+    return run_files.found_again(named, beside, lambda path: is_bundle(path) or run_files.is_run(path))
+
+
 def _of_bundle(bundle: Bundle, runtime: str, trusted: Sequence[str], threads: int | None) -> Encoder:
     has_torch = extras.is_installed("torch")
     if runtime == TORCH or (runtime == AUTO and has_torch and not extras.is_installed("onnxruntime")):
@@ -53,9 +60,7 @@ def _of_bundle(bundle: Bundle, runtime: str, trusted: Sequence[str], threads: in
 
 
 def _of_run(given: str | Path, trusted: Sequence[str]) -> Encoder:
-    from fashion_lab.run_files import find
-
-    find(given)  # before torch: what is not there is told at once
+    run_files.find(given)  # before torch: what is not there is told at once
     instead = "a bundle of it: python -m fashion_lab.export ckpt=<run> out=<folder>, where it was trained"
     extras.require(["torch"], f"the run {given}", "train", instead)
     from fashion_lab.encoders.runs import load_run

@@ -12,7 +12,7 @@ from fashion_lab.config import build
 from fashion_lab.digest import file_sha256
 from fashion_lab.encoders.blueprint import Blueprint
 from fashion_lab.networks import MobileNetLikeClassifier, SiameseEncoder
-from fashion_lab.run_files import CheckpointError, find
+from fashion_lab.run_files import CheckpointError, find, found_again, is_file
 
 LINEAR = "2."  # where the linear layer is in the head of `MobileNetLikeClassifier`
 
@@ -80,20 +80,37 @@ def head_of(given: str | Path, blueprint: Blueprint, trusted: Sequence[str]) -> 
     return Head(classifier, config["backbone"], {"path": str(path), "sha256": file_sha256(path)})
 
 
+def located(parent: Mapping[str, Any] | None, run: Path) -> Mapping[str, Any] | None:
+    """Say of a run's parent where its file is now.
+
+    Args:
+        parent: what the run's record says of it: path and sha256 of the file.
+        run: checkpoint of the run.
+    """
+    if parent is None:
+        return None
+
+    def is_it(path: Path) -> bool:
+        return path.suffix == ".ckpt" and is_file(path) and file_sha256(path) == parent["sha256"]
+
+    there = found_again(parent["path"], run, is_it)
+    return parent if there is None else {**parent, "path": str(there)}
+
+
 def parents_head(
     parent: Mapping[str, Any] | None, blueprint: Blueprint, trusted: Sequence[str]
 ) -> tuple[Head | None, str]:
     """Take the classifier that a run was warm-started from, or say why not.
 
     Args:
-        parent: what the run's record says of it: path and sha256 of the file.
+        parent: as `located` gives it.
         blueprint: of the run's encoder.
         trusted: packages outside this project whose classes the config may name.
     """
     if parent is None:
         return None, "the run was not started from a classifier"
     path = Path(parent["path"])
-    if path.suffix != ".ckpt" or not path.is_file():
+    if path.suffix != ".ckpt" or not is_file(path):
         return None, f"the classifier {path}, where the run was started from, is not there any more"
     if file_sha256(path) != parent["sha256"]:
         return None, f"{path} is not the classifier any more that the run was started from"

@@ -1,5 +1,6 @@
 """The encoder of a trained run: read from its checkpoint, computed by torch."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +11,13 @@ from torch import Tensor
 from fashion_lab.checkpoint import RECORD, Record, plain_config, read, weight_differences, weights_below
 from fashion_lab.digest import file_sha256
 from fashion_lab.encoders.blueprint import Blueprint
-from fashion_lab.encoders.heads import Head, head_of, own_head, parents_head
+from fashion_lab.encoders.heads import Head, head_of, located, own_head, parents_head
 from fashion_lab.encoders.torch_encoder import TorchEncoder, at_rest
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.pictures import PixelSpec
 from fashion_lab.run_files import CheckpointError, find
+
+log = logging.getLogger(__name__)
 
 AUTO = "auto"
 HEAD = "head."
@@ -90,7 +93,7 @@ def read_run(given: str | Path, *, head: str | Path | None = AUTO, trusted: Sequ
     weights = weights_below(checkpoint["state_dict"], prefix)
     network = _filled(blueprint.built(trusted), _without_head(weights), path)
     source = {"path": str(path), "sha256": file_sha256(path)}
-    parent = record.get("parent")
+    parent = located(record.get("parent"), path)
     if head is None:
         found, why = None, "head=null"
     elif head != AUTO:
@@ -99,6 +102,8 @@ def read_run(given: str | Path, *, head: str | Path | None = AUTO, trusted: Sequ
         found, why = own_head(weights_below(weights, HEAD), len(blueprint.classes), source)
     else:
         found, why = parents_head(parent, blueprint, trusted)
+        if parent is not None and found is None:
+            log.warning("%s finds pictures, but cannot say of which class they are: %s", given, why)
     return TrainedRun(
         given=str(given),
         blueprint=blueprint,

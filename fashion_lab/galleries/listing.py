@@ -43,7 +43,7 @@ def wanted_of(catalog: Catalog, positions: Mapping[str, Ints]) -> list[Wanted]:
 def source_of(catalog: Catalog, split: str, encoder: Encoder, run: str, wanted: Sequence[Wanted]) -> Source:
     """Say where an index comes from."""
     return Source(
-        run=run,
+        run=from_anywhere(run),
         fingerprint=encoder.fingerprint,
         size=encoder.pixels.size,
         fit=encoder.pixels.fit,
@@ -52,6 +52,11 @@ def source_of(catalog: Catalog, split: str, encoder: Encoder, run: str, wanted: 
         catalog_fingerprint=fingerprint_of(wanted),
         split=split,
     )
+
+
+def from_anywhere(run: str) -> str:
+    """Name a run so that the name holds in every folder."""
+    return str(Path(run).absolute())
 
 
 def default_folder(catalog: str, split: str, fingerprint: str) -> Path:

@@ -124,9 +124,12 @@ def position_of(snapshot: Snapshot, item_id: str) -> int:
 
 
 def check(where: Where | None, snapshot: Snapshot) -> None:
-    """Refuse a condition that no item can meet, before that is one of many meanings of a ValueError."""
+    """Refuse a condition that no item can meet, or that clients may not ask by.
+
+    Before the search: there it would be one of many meanings of a ValueError.
+    """
     try:
-        snapshot.finder.filters.rows(where or {})
+        snapshot.filters.rows(where or {})
     except ValueError as error:
         raise Refusal(400, clip(str(error), 400)) from None
 

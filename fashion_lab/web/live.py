@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from fashion_lab.filters import Where
+from fashion_lab.filters import Filters, Where
 from fashion_lab.visual_search import VisualSearch
 from fashion_lab.web.pool import Pool
 
@@ -34,9 +34,14 @@ class Snapshot:
         return len(self.finder.gallery)
 
     @cached_property
+    def filters(self) -> Filters:
+        """Columns that clients may ask by: where an item's file lies is not told."""
+        return self.finder.filters.without("path")
+
+    @cached_property
     def classes(self) -> Mapping[str, int]:
         """Count the items of each class, the largest class first."""
-        counts = self.finder.filters.values("class")
+        counts = self.filters.values("class")
         return dict(sorted(counts.items(), key=lambda one: (-one[1], one[0])))
 
     def sample(self, count: int, page: int = 0, where: Where | None = None) -> Sequence[int]:
@@ -44,7 +49,7 @@ class Snapshot:
 
         Raises ValueError for a condition that no item can meet.
         """
-        among = self.finder.filters.rows(where) if where else None
+        among = self.filters.rows(where) if where else None
         total = len(self) if among is None else len(among)
         stride, first = _coprime(round(total * GOLDEN), total), page * count
         picks = [(first + step) * stride % total for step in range(min(count, total))]

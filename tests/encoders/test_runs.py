@@ -7,6 +7,7 @@ from toy_runs import save_runs
 from fashion_lab import encoders
 from fashion_lab.checkpoint import RECORD, CheckpointError, write
 from fashion_lab.config import ConfigError
+from fashion_lab.digest import file_sha256
 from fashion_lab.encoders.batches import EMBED_BATCH
 from fashion_lab.encoders.runs import read_run
 from fashion_lab.encoders.torch_encoder import embed
@@ -191,6 +192,32 @@ def test_a_parent_that_is_gone_or_another_one_is_no_head(tmp_path):
     assert not encoders.load(siamese).has_head
     write(path, content("siamese", seed=3))
     assert "not started from a classifier" in read_run(path).why_no_head
+
+
+def test_a_parent_is_found_again(tmp_path, monkeypatch):
+    """From any folder, and where both runs have moved together: the file with the same bytes."""
+    classifier, _ = save_runs(tmp_path / "outputs")
+    expected = encoders.load(classifier).fingerprint
+    record = content("siamese", parent={"path": "outputs/classifier/checkpoints/best.ckpt", "stage": "x"})
+    record[RECORD]["parent"]["sha256"] = file_sha256(classifier / "checkpoints/best.ckpt")
+    write(tmp_path / "outputs/relative.ckpt", record)
+    assert read_run(tmp_path / "outputs/relative.ckpt").head is not None
+    (tmp_path / "outputs").rename(tmp_path / "kept")
+    moved = read_run(tmp_path / "kept/siamese")
+    assert moved.head.source["path"] == str(tmp_path / "kept/classifier/checkpoints/best.ckpt")
+    assert moved.source["parent"]["path"] == moved.head.source["path"]
+    assert encoders.load(moved.source["parent"]["path"]).fingerprint == expected
+    monkeypatch.chdir(tmp_path / "kept/siamese")
+    assert read_run("checkpoints/best.ckpt").head is not None
+
+
+def test_a_head_that_is_lost_is_told(tmp_path, caplog):
+    classifier, siamese = save_runs(tmp_path)
+    encoders.load(siamese)
+    assert caplog.text == ""
+    (classifier / "checkpoints/best.ckpt").unlink()
+    encoders.load(siamese)
+    assert f"{siamese} finds pictures, but cannot say of which class they are: the classifier" in caplog.text
 
 
 def test_a_parent_is_only_read_where_it_can_be_a_checkpoint(tmp_path):

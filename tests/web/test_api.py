@@ -1,6 +1,7 @@
 """The API: search, embed, items, health, metrics, descriptions."""
 
 import json
+import socket
 from urllib.parse import quote
 
 import numpy as np
@@ -163,9 +164,16 @@ def test_w5_no_field_takes_an_address(client):
     described = json.dumps(client.get("/openapi.json").json()).lower()
     assert '"url"' not in described
     assert '"uri"' not in described
-    for name in ("url", "picture", "image"):
-        response = client.post("/api/search", json={name: "http://127.0.0.1:9/x.jpg"})
-        assert response.status_code == 400
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        address = f"http://127.0.0.1:{listener.getsockname()[1]}/x.jpg"
+        for name in ("url", "picture", "image", "item", "where"):
+            assert client.post("/api/search", json={name: address}).status_code in (400, 404)
+            for path in ("/api/search", "/api/embed", "/"):
+                assert client.post(path, files={"none": b""}, data={name: address}).status_code in (400, 404)
+        assert client.post("/api/embed", files={"picture": ("x.jpg", address.encode())}).status_code == 400
+        listener.settimeout(0.2)
+        with pytest.raises(TimeoutError):  # nobody has called
+            listener.accept()
 
 
 def test_two_requests_share_a_forward_pass(search):

@@ -216,13 +216,38 @@ def test_too_large_is_said_before_all_of_it_is_sent(open_page, tmp_path):
     assert "10 MB may be sent" in page.get_by_role("alert").inner_text()
 
 
+IN_SIGHT = """one => {
+    const { top, bottom, width } = one.getBoundingClientRect();
+    return 0 <= top && bottom <= innerHeight && width > 200;
+}"""
+
+
 def test_a_server_that_is_gone(open_page):
-    page = open_page()
+    """All can see it; what was there stays; the next answer takes its place."""
+    page = open_page(viewport=PHONE)
     page.context.set_offline(True)
-    give(page, "drop")
-    until(page, "document.querySelector('#announcer').textContent === 'The server does not answer.'")
-    assert page.locator("main").get_attribute("aria-busy") is None
+    for _ in range(2):
+        give(page, "drop")
+        until(page, "document.querySelector('main').ariaBusy === null")
+        (said,) = page.get_by_role("alert").all()
+        assert said.inner_text() == "That did not work. The server does not answer: try again in a moment."
+        assert said.evaluate(IN_SIGHT)
+        assert page.evaluate("document.activeElement.className") == "trouble"
+    assert len(hits(page)) == 12
     page.context.set_offline(False)
+    give(page, "drop")
+    wait_for_hits(page)
+    assert page.get_by_role("alert").count() == 0
+
+
+def test_an_answer_that_is_not_the_servers(open_page):
+    """A proxy before it may say that the server is gone."""
+    page = open_page()
+    page.route("**/?item=*", lambda route: route.fulfill(status=502, content_type="text/html", body="<p>502"))
+    page.locator("a.card").first.click()
+    page.get_by_role("alert").wait_for()
+    assert "The server does not answer" in page.get_by_role("alert").inner_text()
+    assert page.locator("main").get_attribute("aria-busy") is None
 
 
 def test_without_scripts(open_page):

@@ -1,7 +1,9 @@
 """Who may ask, and what every answer says: faults W8, W9."""
 
+import json
 import logging
 import re
+from pathlib import Path
 
 import pytest
 import store
@@ -148,6 +150,22 @@ def test_w9_refusals_are_json_for_programs_and_a_page_for_people(client):
         response = client.get(f"/?{query}", headers={"accept": "text/html"})
         assert response.status_code in (400, 404), query
         assert "That did not work" in response.text
+
+
+@pytest.mark.parametrize("condition", ["x", ["x"], {"not": "x"}, {"min": 0}])
+def test_w9_where_files_lie_is_not_told(client, items, condition):
+    """W9: neither in a list of what there is, nor as yes or no to a guess."""
+    for where in ({"path": condition}, {"path": items[0].path}, {"no such": condition}, {"id": condition}):
+        for asked in (
+            {"json": {"item": "red/1.png", "where": where}},
+            {"data": {"where": json.dumps(where)}, "files": PICTURE},
+        ):
+            response = client.post("/api/search", **asked)
+            assert str(Path(items[0].path).parents[1]) not in response.text
+            if "path" in where:
+                assert response.status_code == 400
+                assert response.json()["error"].startswith("where: no column 'path'")
+                assert "path" not in response.json()["error"].partition("; there are ")[2]
 
 
 def test_check_names_the_reason():

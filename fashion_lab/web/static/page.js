@@ -109,15 +109,29 @@ async function load(request, keep) {
     return html;
   } catch {
     if (signal.aborted) return null;
-    document.querySelector("main").removeAttribute("aria-busy");
-    document.querySelector("#announcer").textContent = "The server does not answer.";
+    complain("The server does not answer: try again in a moment.");
     return null;
   }
+}
+
+/** Say what went wrong where the server says it too; what was there stays. */
+function complain(text) {
+  const said = document.createElement("p");
+  const start = document.createElement("strong");
+  start.textContent = "That did not work. ";
+  said.append(start, text);
+  const box = Object.assign(document.createElement("div"), { className: "trouble", role: "alert", tabIndex: -1 });
+  box.append(said);
+  document.querySelector("main").removeAttribute("aria-busy");
+  document.querySelector(".results > .trouble")?.remove();
+  document.querySelector(".results").prepend(box);
+  box.focus();
 }
 
 function show(html, keep) {
   const fresh = new DOMParser().parseFromString(html, "text/html");
   const main = fresh.querySelector("main");
+  if (!main) throw new Error("not a page of this server"); // but of a proxy before it
   const swap = () => {
     document.querySelector("main").replaceWith(document.adoptNode(main));
     document.title = fresh.title;
