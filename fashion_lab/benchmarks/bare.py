@@ -7,7 +7,6 @@ from torch import Tensor, nn
 from fashion_lab.assembly import assemble
 from fashion_lab.benchmarks.timing import wait
 from fashion_lab.contracts.batch import INDICES, TRIPLETS
-from fashion_lab.data.augment import Augment
 from fashion_lab.data.module import as_tensor
 from fashion_lab.modules.base import StageModule
 from fashion_lab.modules.classifier import ClassifierModule
@@ -41,7 +40,7 @@ class BareLoop:
         """Gather, normalise, augment, forward, backward, clip, step, for each batch of an epoch."""
         for batch in self.batches:
             rows = batch[INDICES]
-            draws = torch.rand(len(rows), Augment.DRAWS, device=self.device)
+            draws = torch.rand(len(rows), self.data.augment.DRAWS, device=self.device)
             self._step(self.data.augment(normalise(self.pixels[rows]), draws), batch)
         wait(self.device)
 
