@@ -8,25 +8,28 @@ from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from fashion_lab import extras
 from fashion_lab.benchmarks.processes import PIXELS, ROOT, TRAIN, run
 from fashion_lab.benchmarks.rows import Part, Row, Unavailable
 from fashion_lab.benchmarks.step_clock import read_steps
 from fashion_lab.benchmarks.timing import in_turns, medians, seconds
+from fashion_lab.catalogs.synthetic import SyntheticCatalog
 
 PYTHON = (sys.executable, "-c")
 IMPORTS = "import torch, torchvision, pytorch_lightning"  # what a training cannot do without
 IMPORTED = f"{IMPORTS}, sys, time; open(sys.argv[1], 'w').write(repr(time.time()))"
+HIT_SECONDS = 1.5  # of a process, with onnxruntime: torch alone takes 4 to import
 DEMO_SECONDS = 180  # on two cores, as README.md says
 
 
 class Start(Part):
     """From a command to its first answer.
 
-    Compared with the imports that no such command can do without.
+    Compared with the imports that no such command can do without, or with a target in seconds.
 
     Args:
         rounds: of each comparison; one more comes first, builds the pixel store and does not count.
-        overrides: of the training whose first step is awaited.
+        overrides: of the training whose first step is awaited, and whose bundle is searched with.
         demo: whether to time the whole of `make demo` too, once; it takes two to three minutes.
     """
 
@@ -34,13 +37,16 @@ class Start(Part):
         self.rounds, self.overrides, self.demo = rounds, list(overrides), demo
 
     def rows(self) -> Iterator[Row]:
-        """Time the answers of Hydra, the way to the first training step, the demo."""
+        """Time the answers of Hydra, the way to the first training step and to the first hit, the demo."""
+        if missing := [name for name in extras.TO_EXPORT if not extras.is_installed(name)]:
+            raise Unavailable(f"{', '.join(missing)} is not installed: the extra `export` brings it")
         if self.demo and not (ROOT / "Makefile").exists():
             raise Unavailable(f"there is no Makefile in {ROOT}; leave the demo out with start.demo=false")
         with TemporaryDirectory() as name:
             folder = Path(name)
             yield from self._answers(folder)
             yield self._first_step(folder)
+            yield self._first_hit(folder)
             if self.demo:
                 yield _demo(folder)
 
@@ -71,6 +77,28 @@ class Start(Part):
             than=IMPORTS,
             at_least=0.4,
         )
+
+    def _first_hit(self, folder: Path) -> Row:
+        trained, bundle, index, query = (
+            folder / name for name in ("trained", "bundle", "index", "query.png")
+        )
+        SyntheticCatalog(products=21, views=2).open(0).save(query)
+        run(folder, [*TRAIN, *self.overrides, "trainer=smoke", f"hydra.run.dir='{trained}'"])
+        run(
+            folder,
+            [*verb("export"), f"ckpt='{trained}'", f"out='{bundle}'", "golden=drawn", "calibrate=false"],
+        )
+        small = ["data=synthetic", "data.products=21", "data.views=2"]
+        run(folder, [*verb("index"), f"ckpt='{bundle}'", f"out='{index}'", "runtime=onnx", *small])
+        asked = [f"index='{index}'", f"image='{query}'", "runtime=onnx", "sheet=null"]
+        took = in_turns({"hit": partial(run, folder, [*verb("search"), *asked])}, rounds=self.rounds)
+        what = "search with a bundle, first hit"
+        return Row(what=what, ours=took["hit"], theirs=HIT_SECONDS, than="the target", at_least=1)
+
+
+def verb(name: str) -> tuple[str, ...]:
+    """Command of a verb."""
+    return sys.executable, "-m", f"fashion_lab.{name}"
 
 
 def clock(stamps: Path, *, steps: int | None = None) -> str:

@@ -54,6 +54,13 @@ def body(*kinds: str, **properties: Any) -> dict[str, Any]:
 def routes(desk: Desk, intake: Intake) -> APIRouter:
     """Make the routes of the API."""
     router = APIRouter()
+    _add_queries(router, desk, intake)
+    _add_items(router, desk)
+    return router
+
+
+def _add_queries(router: APIRouter, desk: Desk, intake: Intake) -> None:
+    """Add what is asked with a picture."""
 
     @router.post(
         "/api/search",
@@ -93,6 +100,10 @@ def routes(desk: Desk, intake: Intake) -> APIRouter:
             classes=class_records(embedded.classes),
         )
 
+
+def _add_items(router: APIRouter, desk: Desk) -> None:
+    """Add what is known of the catalog."""
+
     @router.get("/api/items/{item_id:path}", response_model=ItemRecord, responses=MISSING)
     async def item(item_id: str) -> ItemRecord:
         """Describe an item."""
@@ -122,8 +133,6 @@ def routes(desk: Desk, intake: Intake) -> APIRouter:
         snapshot = desk.live.current
         record = HealthRecord(status="ok", index=snapshot.state, items=len(snapshot))
         return JSONResponse(record.model_dump())
-
-    return router
 
 
 def _shown(found: Thumbnail, known: str) -> Response:

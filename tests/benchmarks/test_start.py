@@ -5,6 +5,7 @@ import pytest
 from fashion_lab.benchmarks.processes import ROOT, TRAIN, run
 from fashion_lab.benchmarks.start import Start
 from fashion_lab.benchmarks.step_clock import StepClock
+from fashion_lab.benchmarks.timing import seconds
 
 SMALL = [
     "data.products=21",
@@ -20,9 +21,15 @@ def test_the_way_to_an_answer_and_to_the_first_step(monkeypatch):
     def once(ways, *, rounds):
         return {name: work() for name, work in ways.items()}
 
+    def timed_once(ways, *, rounds):
+        return {name: seconds(work) for name, work in ways.items()}
+
     monkeypatch.setattr("fashion_lab.benchmarks.start.medians", once)
+    monkeypatch.setattr("fashion_lab.benchmarks.start.in_turns", timed_once)
     rows = list(Start(rounds=1, overrides=SMALL, demo=False).rows())
-    assert [row.what for row in rows] == ["--help", "--cfg job", "first training step done"]
+    hit = "search with a bundle, first hit"
+    assert [row.what for row in rows] == ["--help", "--cfg job", "first training step done", hit]
+    assert (rows[-1].theirs, rows[-1].at_least) == (1.5, 1)
     assert all(row.ours > 0 and row.theirs > 0 for row in rows), "a busy machine may turn them round"
 
 
