@@ -89,11 +89,11 @@ def test_it_learns_what_distances_mean_as_python_does(home, monkeypatch):
     assert encoders.load("meaningless").calibration is None
 
 
-def test_it_takes_pictures_of_the_runs_own_validation_and_its_parents_head():
+def test_it_takes_pictures_of_the_runs_own_validation_and_its_parents_head(home):
     bundle = open_bundle("bundle")
     assert bundle.facts["golden"]["from"] == "validation of synthetic"
     assert all(item.startswith("validation/") for item in bundle.facts["golden"]["items"])
-    assert bundle.facts["head"]["path"] == "classifier/checkpoints/best.ckpt"
+    assert bundle.facts["head"]["path"] == str(home / "classifier/checkpoints/best.ckpt")
 
 
 def test_a_trained_run_and_its_bundle_embed_alike():
@@ -131,12 +131,13 @@ def test_a_run_of_stage_one_exports_its_own_head(capsys):
     assert open_bundle("one").graph_of == {"embedding": "model.onnx", "logits": "model.onnx"}
 
 
-def test_a_head_that_is_gone_is_told(capsys, tmp_path):
+def test_a_head_that_is_gone_is_told(home, capsys, tmp_path):
+    gone = home / "classifier/checkpoints/best.ckpt"
     shutil.copytree("siamese", tmp_path / "siamese")
     Path("classifier").rename("moved")
     try:
         exported(f"ckpt={tmp_path / 'siamese'}", f"out={tmp_path / 'b'}")
-        assert "head: none (the classifier classifier/checkpoints/best.ckpt, where" in capsys.readouterr().out
+        assert f"head: none (the classifier {gone}, where" in capsys.readouterr().out
         exported(f"ckpt={tmp_path / 'siamese'}", f"out={tmp_path / 'b'}", "head=moved")
         assert "head: moved/checkpoints/best.ckpt" in capsys.readouterr().out
     finally:
