@@ -2,11 +2,16 @@
 
 import base64
 import os
+import subprocess
+import sys
 from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
 import store
+
+from fashion_lab.catalogs.synthetic import SyntheticCatalog
+from fashion_lab.visual_search import VisualSearch
 
 DESK, PHONE = {"width": 1280, "height": 900}, {"width": 390, "height": 844}
 RED = store.picture(store.colour("red", 180), kind="PNG")
@@ -356,25 +361,45 @@ def test_pictures_are_of_one_shape_and_have_names(open_page):
     assert shapes[0][2]
 
 
-def test_a_screenshot_for_the_readme(browser):
-    """FASHION_LAB_SCREENSHOT=<index folder> [FASHION_LAB_SCREENSHOT_PICTURE=<file>] writes it anew."""
-    folder = os.environ.get("FASHION_LAB_SCREENSHOT")
-    if not folder:
-        pytest.skip("only where FASHION_LAB_SCREENSHOT names an index folder")
-    from fashion_lab.visual_search import VisualSearch
+BUNDLE = os.environ.get("FASHION_LAB_SCREENSHOT")
+QUERY = 227  # row of a red dress
+WIDE = {"width": 1360, "height": 900}  # all classes in one line, whatever the font
 
-    given = os.environ.get("FASHION_LAB_SCREENSHOT_PICTURE")
-    with store.served(store.live(VisualSearch.load(folder))) as address:
-        context = browser.new_context(viewport=DESK, color_scheme="light", device_scale_factor=1)
-        page = context.new_page()
-        page.goto(address)
-        if given:
-            page.locator("input[type=file]").first.set_input_files(given)
-        else:
-            page.locator("a.card").first.click()
-        wait_for_hits(page)
-        page.wait_for_load_state("networkidle")
-        page.wait_for_timeout(500)
-        SCREENSHOT.parent.mkdir(parents=True, exist_ok=True)
-        page.screenshot(path=SCREENSHOT)
-        context.close()
+
+def shop_of_drawn_garments(home, bundle):
+    """The garments of the drawn catalog that no training has seen, large; one view is kept as a query."""
+    large = SyntheticCatalog(size=800)
+    table = ["path,product"]
+    for row in large.splits["test"].tolist():
+        name, product = large.classes[large.labels[row]], int(large.products[row])
+        path = home / ("query.jpg" if row == QUERY else f"shop/{name}/{row}.jpg")
+        if row != QUERY and row % 5 > 1:
+            continue  # two views of each are enough
+        path.parent.mkdir(parents=True, exist_ok=True)
+        large.open(row).save(path, quality=92)
+        table += [] if row == QUERY else [f"{name}/{row}.jpg,{product}"]
+    (home / "items.csv").write_text("\n".join(table))
+    words = [f"ckpt='{Path(bundle).absolute()}'", "data=photos", "data.root=shop", "data.table=items.csv"]
+    command = [sys.executable, "-m", "fashion_lab.index", *words, "data.name=drawn", "out=index"]
+    subprocess.run(command, cwd=home, check=True, env=store.environment(home))
+    return VisualSearch.load(home / "index")
+
+
+@pytest.mark.skipif(not BUNDLE, reason="only where FASHION_LAB_SCREENSHOT names the bundle of a classifier")
+def test_a_screenshot_for_the_readme(browser, tmp_path):
+    """Takes it anew with the bundle of `stage=classifier data=synthetic`; one of a phone, to look at, too."""
+    finder = shop_of_drawn_garments(tmp_path, BUNDLE)
+    with store.served(store.live(finder)) as address:
+        for path, look in ((SCREENSHOT, {"viewport": WIDE}), (tmp_path / "phone.png", LOOKS["phone"])):
+            context = browser.new_context(color_scheme="light", **look)
+            page = context.new_page()
+            page.goto(address)
+            page.locator("input[type=file]").first.set_input_files(tmp_path / "query.jpg")
+            wait_for_hits(page)
+            page.mouse.move(2, 2)
+            page.wait_for_load_state("networkidle")
+            page.wait_for_timeout(500)
+            assert page.locator(".bars meter").count() == 5
+            page.screenshot(path=path)
+            context.close()
+    print(f"of a phone: {tmp_path / 'phone.png'}")
