@@ -16,6 +16,7 @@ ONE_EPOCH = (*TINY, "trainer=smoke", "trainer.max_epochs=1", "logger=none")
 
 TOY = """
 import sys
+import fashion_lab.train  # whose resolvers the config asks for
 from fashion_lab.config import launch
 
 class Model:
