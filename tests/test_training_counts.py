@@ -168,4 +168,4 @@ def test_what_a_step_calls_is_what_is_compiled(tmp_path, monkeypatch, stage):
     words = ["compile=true", "compile_mode=reduce-overhead", "logger=none", "trainer.max_epochs=1"]
     run(tmp_path / "run", *words, f"stage={stage}", "ckpt=null")
     assert modes == ["reduce-overhead"]
-    assert calls["steps"] > 1
+    assert calls["steps"]
