@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from omegaconf import DictConfig, OmegaConf
+from torch import nn
 
 from fashion_lab.checkpoint import FORMAT, Record, warm_start
 from fashion_lab.config import ConfigError, build
@@ -24,6 +25,7 @@ from fashion_lab.summary import NetworkSize, network_size
 
 log = logging.getLogger(__name__)
 
+FEWEST_CHANNELS = 8  # of a strided 1x1 convolution in channels last, see `_corrupts_memory`
 FAR = 2  # times the backbone's own size; convolutions bear that, EfficientNet's family spans it; assumption
 
 
@@ -145,9 +147,22 @@ def _warm_start(
 
 def _tune(cfg: DictConfig, module: StageModule) -> None:
     """Fit the network to the device; in place, since a wrapper would rename the weights."""
-    if cfg.channels_last:
+    if cfg.channels_last and not _corrupts_memory(module.network):
         module.network.to(memory_format=torch.channels_last)
     if cfg.compile:
         network = module.network
         called = network.embedding_network if isinstance(network, SiameseNetwork) else network
         called.compile(mode=cfg.compile_mode)
+
+
+def _corrupts_memory(network: nn.Module) -> bool:
+    """Say whether PyTorch 2.15 would end the process in channels last, on CPUs without AMX.
+
+    The backward pass of a 1x1 convolution with a stride then writes beyond its buffer where there are fewer
+    than 8 input channels: seen with 4 and 6, not with 8 and more.
+    """
+    convolutions = (part for part in network.modules() if isinstance(part, nn.Conv2d))
+    return any(
+        one.kernel_size == (1, 1) and one.stride != (1, 1) and one.in_channels < FEWEST_CHANNELS
+        for one in convolutions
+    )
