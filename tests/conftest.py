@@ -5,6 +5,8 @@ import signal
 
 import pytest
 
+os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start, too; two processes share the cores
+
 
 def pytest_collection_modifyitems(items):
     """Keep files together where processes share the tests, and let those that fork go before all others.

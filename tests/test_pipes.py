@@ -30,6 +30,10 @@ def run(code: str, *words: str) -> subprocess.CompletedProcess[str]:
         ("Console().print('x')", []),
         ("pass", ["--help"]),
         ("print('x', flush=True)", ["-m", "k=1,2", "hydra.sweep.dir=.", "hydra/hydra_logging=none"]),
+        (
+            "import logging; logging.getLogger().warning('x')",
+            ["hydra.job_logging.handlers.console.stream=ext://sys.stdout"],
+        ),
     ],
 )
 def test_w11_a_reader_that_has_gone(code, words, tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import ClassVar
@@ -35,7 +35,7 @@ class Stage1(Part):
         catalog = catalog_of(recipe(overrides))
         with tempfile.TemporaryDirectory() as folder:
             dataset = notebook.pictures(notebook.class_folders(catalog, "train", Path(folder)))
-            others = notebook.ways(partial(notebook.classifier_epoch, dataset))
+            than, theirs = notebook.faster(partial(notebook.classifier_epoch, dataset))
             variants = {
                 "dense": ["backbone.depthwise=false"],
                 "depthwise": ["backbone.depthwise=true"],
@@ -44,12 +44,14 @@ class Stage1(Part):
                 ],
             }
             for name, words in variants.items():
-                times = epochs_with_arithmetic([*overrides, *words], others, rounds=self.rounds)
-                than, theirs = fastest(times)
-                what, target = f"stage 1 epoch, {name} network", self.TARGETS.get(name)
-                yield Row(what=what, ours=times[TRAINING], theirs=theirs, than=than, at_least=target)
-                yield Row(what=f"{what}: {ARITHMETIC}", ours=times[ARITHMETIC], theirs=theirs, than=than)
-                others = {than: others[than]}
+                yield from _compared_with(
+                    theirs,
+                    than,
+                    f"stage 1 epoch, {name} network",
+                    [*overrides, *words],
+                    rounds=self.rounds,
+                    at_least=self.TARGETS.get(name),
+                )
 
 
 class Stage2(Part):
@@ -69,17 +71,19 @@ class Stage2(Part):
             dataset = notebook.pictures(notebook.class_folders(catalog, "train", Path(folder)))
             started = time.perf_counter()
             triplets = notebook.TripleDataset(dataset)
-            theirs = time.perf_counter() - started
+            decoded = time.perf_counter() - started
             ours = in_turns({"ours": lambda: ClassTable(labels)}, rounds=self.rounds)["ours"]
             than = "the notebook's, which decodes all pictures"
-            yield Row(what="table of labels", ours=ours, theirs=theirs, than=than)
-            words = ["backbone.depthwise=true", "network.one_pass=true"]
-            others = notebook.ways(partial(notebook.triplet_epoch, triplets))
-            times = epochs_with_arithmetic([*overrides, *words], others, rounds=self.rounds)
-        than, theirs = fastest(times)
-        what = "triplet epoch, depthwise network"
-        yield Row(what=what, ours=times[TRAINING], theirs=theirs, than=than, at_least=self.FASTER)
-        yield Row(what=f"{what}: {ARITHMETIC}", ours=times[ARITHMETIC], theirs=theirs, than=than)
+            yield Row(what="table of labels", ours=ours, theirs=decoded, than=than)
+            than, theirs = notebook.faster(partial(notebook.triplet_epoch, triplets))
+            yield from _compared_with(
+                theirs,
+                than,
+                "triplet epoch, depthwise network",
+                [*overrides, "backbone.depthwise=true", "network.one_pass=true"],
+                rounds=self.rounds,
+                at_least=self.FASTER,
+            )
         yield self._mined(len(labels))
 
     def _mined(self, pictures: int) -> Row:
@@ -119,20 +123,21 @@ class Overhead(Part):
         yield Row(what=what, ours=times[WHOLE], theirs=times[than], than=f"{than} that only trains")
 
 
-def epochs_with_arithmetic(
-    overrides: Sequence[str], others: Mapping[str, Callable[[], object]], *, rounds: int
-) -> dict[str, float]:
-    """Time our epochs, the others, and `ARITHMETIC`: below it ours cannot be without other kernels."""
-    alone = {ARITHMETIC: BareLoop(recipe(overrides), _device()).arithmetic}
-    return epochs_in_turns(overrides, {**others, **alone}, rounds=rounds)
+def _compared_with(
+    theirs: Callable[[], object],
+    than: str,
+    what: str,
+    overrides: Sequence[str],
+    *,
+    rounds: int,
+    at_least: float | None,
+) -> Iterator[Row]:
+    """Time our epochs, theirs, and `ARITHMETIC`: below it ours cannot be without other kernels."""
+    alone = BareLoop(recipe(overrides), _device()).arithmetic
+    times = epochs_in_turns(overrides, {than: theirs, ARITHMETIC: alone}, rounds=rounds)
+    yield Row(what=what, ours=times[TRAINING], theirs=times[than], than=than, at_least=at_least)
+    yield Row(what=f"{what}: {ARITHMETIC}", ours=times[ARITHMETIC], theirs=times[than], than=than)
 
 
 def _device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-
-
-def fastest(times: dict[str, float]) -> tuple[str, float]:
-    """Pick the fastest of the others."""
-    ours = (TRAINING, WHOLE, ARITHMETIC)
-    others = {name: value for name, value in times.items() if name not in ours}
-    return min(others.items(), key=lambda item: item[1])

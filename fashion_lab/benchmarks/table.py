@@ -92,14 +92,12 @@ def plot(parts: Sequence[Measured]) -> Figure:
     for place, (_, row, ratio) in enumerate(rows):
         end = min(ratio, LONGEST)
         axes.plot([1, end], [place, place], color=COLOURS[row.is_met], linewidth=9, solid_capstyle="butt")
-        side, offset = ("left", 4) if ratio >= 1 else ("right", -4)
         axes.annotate(
             f"{ratio:,.0f}" if ratio >= 100 else f"{ratio:.3g}",
-            (end, place),
-            (offset, 0),
+            (max(end, 1), place),
+            (4, 0),
             textcoords="offset points",
             va="center",
-            ha=side,
             fontsize=7,
         )
         if row.at_least is not None:
@@ -107,7 +105,8 @@ def plot(parts: Sequence[Measured]) -> Figure:
     axes.set_yticks(range(len(rows)), [f"{name}: {row.what}" for name, row, _ in rows], fontsize=7)
     axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xscale("log")
-    axes.set_xlim(min([0.4, *(ratio / 1.5 for _, _, ratio in rows)]), LONGEST * 2)
+    least = [value for _, row, ratio in rows for value in (ratio, row.at_least) if value is not None]
+    axes.set_xlim(min([0.4, *least]) / 1.5, LONGEST * 2)
     ticks = [0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 50]
     axes.set_xticks([tick for tick in ticks if tick >= axes.get_xlim()[0]])
     axes.xaxis.set_major_formatter("{x:g}")

@@ -1,8 +1,10 @@
 """What `bundle.json` says of a run."""
 
 import platform
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 from fashion_lab import __version__
@@ -17,6 +19,7 @@ from fashion_lab.bundles.manifest import (
 from fashion_lab.encoders.runs import TrainedRun
 from fashion_lab.pictures import DECODE_VERSION
 
+TOLD = 3  # last parts of a checkpoint's path: <run>/checkpoints/<name>
 PACKAGES = ("numpy", "onnx", "onnxruntime", "onnxscript", "pillow", "safetensors", "torch")
 
 
@@ -43,8 +46,8 @@ def facts_of(run: TrainedRun) -> dict[str, Any]:
         "backbone": blueprint.backbone,
         "encoder": blueprint.encoder,
         "graphs": graphs,
-        "head": None if head is None else {**head.source, "backbone": head.backbone},
-        "run": dict(run.source),
+        "head": None if head is None else {**_travelling(head.source), "backbone": head.backbone},
+        "run": _travelling(run.source),
         "created": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {
             "fashion_lab": __version__,
@@ -52,3 +55,11 @@ def facts_of(run: TrainedRun) -> dict[str, Any]:
             **{name: version(name) for name in PACKAGES},
         },
     }
+
+
+def _travelling(source: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out where on this machine a checkpoint lies: the sha256 knows it, and a bundle goes elsewhere."""
+    told = {**source, "path": str(Path(*Path(source["path"]).parts[-TOLD:]))}
+    if source.get("parent") is not None:
+        told["parent"] = _travelling(source["parent"])
+    return told

@@ -35,7 +35,9 @@ def golden(run):
 
 
 def test_the_json_says_what_it_is(toy_home):
-    facts = json.loads((toy_home / "siamese-bundle/bundle.json").read_text())
+    text = (toy_home / "siamese-bundle/bundle.json").read_text()
+    assert str(toy_home) not in text, "a bundle leaves this machine"
+    facts = json.loads(text)
     run = read_run(toy_home / "siamese")
     assert facts["fingerprint"] == run.fingerprint
     assert (facts["stage"], facts["dim"], facts["distance"]) == ("siamese", 5, "euclidean")
@@ -43,14 +45,12 @@ def test_the_json_says_what_it_is(toy_home):
     assert facts["pixels"] == {"size": 16, "fit": "squash", "decode_version": 1}
     assert (facts["encoder"]["projection"], facts["encoder"]["normalize"]) == (5, True)
     assert facts["backbone"] == run.blueprint.backbone
-    paths = [toy_home / stage / "checkpoints/best.ckpt" for stage in ("siamese", "classifier")]
-    assert facts["run"] == {
-        "path": str(paths[0]),
-        "sha256": file_sha256(paths[0]),
-        "stage": "siamese",
-        "parent": {"path": str(paths[1]), "sha256": file_sha256(paths[1]), "stage": "classifier"},
-    }
-    assert facts["head"]["path"] == str(paths[1])
+    encoder, parent = (
+        {"path": path, "sha256": file_sha256(toy_home / path), "stage": path.partition("/")[0]}
+        for path in ("siamese/checkpoints/best.ckpt", "classifier/checkpoints/best.ckpt")
+    )
+    assert facts["run"] == {**encoder, "parent": parent}
+    assert facts["head"]["path"] == parent["path"]
     assert facts["calibration"] is None
     assert {"fashion_lab", "python", "torch", "onnx", "onnxruntime"} <= facts["versions"].keys()
     for name, file in facts["files"].items():
