@@ -6,8 +6,10 @@ import signal
 import pytest
 
 os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start, too; two processes share the cores
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of them compiles anew what it imports: 20 s
 
 
+@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
     """Keep files together where processes share the tests, and let those that fork go before all others.
 

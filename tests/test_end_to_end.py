@@ -71,13 +71,13 @@ def test_a_signal_saves_and_says_how_to_go_on(number, code, tmp_path):
 
 
 def test_resume_from_the_command_line(tmp_path):
-    process, _ = start_long_training(tmp_path, epochs=80)
+    process, _ = start_long_training(tmp_path, epochs=15)
     process.send_signal(signal.SIGTERM)
     assert process.wait(timeout=60) == 143
     done = run("fashion_lab.train", "resume=run", cwd=tmp_path)
     result = json.loads((tmp_path / "run/result.json").read_text())
-    assert result["epochs"] == 80
-    assert "trainer.max_epochs=80" in result["overrides"]
+    assert result["epochs"] == 15
+    assert "trainer.max_epochs=15" in result["overrides"]
     assert "done" in done.stdout
     again = run("fashion_lab.train", "resume=run", cwd=tmp_path, expect=1)
     assert "finished" in again.stderr
