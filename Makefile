@@ -38,7 +38,7 @@ train: $(READY) ## a training, e.g. make train ARGS="stage=classifier data=cloth
 	$(BIN)/python -m fashion_lab.train $(ARGS)
 
 test: $(READY) ## all tests; those on real pictures where FASHION_LAB_DATA says where they are
-	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadgroup --no-loadscope-reorder $(ARGS)
+	$(BIN)/python -m pytest --numprocesses $(JOBS) --dist loadfile --no-loadscope-reorder $(ARGS)
 
 bench: $(READY) ## how fast every path is, beside what people would use instead; writes experiments/speed
 	$(BIN)/python -m fashion_lab.bench $(ARGS)

@@ -9,16 +9,12 @@ os.environ["OMP_NUM_THREADS"] = "1"  # of the programs that tests start, too; tw
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # else each of them compiles anew what it imports: 20 s
 
 
-@pytest.hookimpl(tryfirst=True)  # xdist reads the groups in the same hook
 def pytest_collection_modifyitems(items):
-    """Keep files together where processes share the tests, and let those that fork go before all others.
+    """Let those that fork go before all others, and so their files.
 
     A fork takes no threads along, but what they held: before it no test may start any.
     """
     items.sort(key=lambda item: item.get_closest_marker("forks") is None)
-    for item in items:
-        forks = item.get_closest_marker("forks") is not None
-        item.add_marker(pytest.mark.xdist_group("forks" if forks else str(item.path)))
 
 
 @pytest.fixture(scope="session", autouse=True)
