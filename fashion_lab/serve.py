@@ -3,15 +3,12 @@
 import signal
 import sys
 from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab import extras
 from fashion_lab.config import build, launch
-
-if TYPE_CHECKING:
-    from fashion_lab.contracts.index import Index
 
 TERMINATED = 128 + signal.SIGTERM
 
@@ -36,21 +33,12 @@ def serve(cfg: DictConfig) -> None:
         live = server.watched(
             str(cfg.index),
             None if cfg.ckpt is None else str(cfg.ckpt),
-            engine=lambda: _engine(cfg),
+            engine=None if cfg.engine is None else lambda: build(cfg.engine, trusted=plain["trusted"]),
             runtime=str(cfg.runtime),
             trusted=plain["trusted"],
             every=settings.reload_seconds,
         )
         server.run(live, settings, socket)
-
-
-def _engine(cfg: DictConfig) -> "Index":
-    """Make an empty engine: the one that is named, else the one that the index was made with."""
-    from fashion_lab.galleries.recorded import recorded
-
-    trusted = list(cfg.trusted)
-    engine: Index = recorded(cfg.index, trusted) if cfg.engine is None else build(cfg.engine, trusted=trusted)
-    return engine
 
 
 def _terminate(number: int, frame: FrameType | None) -> None:

@@ -7,22 +7,16 @@ vectors, queries and the secrets of the environment go only where somebody on th
 import importlib
 import inspect
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from fashion_lab.commandline import shown
 from fashion_lab.contracts.index import Index
-from fashion_lab.galleries.contents import Contents, Engine
+from fashion_lab.galleries.contents import Engine
 from fashion_lab.indexes.exact import ExactIndex
 from fashion_lab.problems import ConfigError
 from fashion_lab.targets import check_arguments, check_home, check_name, targets
 
 TARGET = "_target_"
-
-
-def recorded(folder: str | Path, trusted: Sequence[str] = ()) -> Index:
-    """Make the engine that the index at `folder` was made with, empty. Raises as `remade`, or: no index."""
-    return remade(Contents.in_force(Path(folder)).engine, trusted)
 
 
 def remade(engine: Engine | None, trusted: Sequence[str] = ()) -> Index:

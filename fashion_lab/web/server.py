@@ -9,6 +9,7 @@ import uvicorn
 
 from fashion_lab import galleries
 from fashion_lab.contracts.index import Index
+from fashion_lab.galleries.recorded import remade
 from fashion_lab.visual_search import VisualSearch
 from fashion_lab.web.app import create
 from fashion_lab.web.live import Live
@@ -53,23 +54,33 @@ def watched(
     folder: str,
     ckpt: str | None,
     *,
-    engine: Callable[[], Index],
+    engine: Callable[[], Index] | None,
     runtime: str,
     trusted: Sequence[str],
     every: float,
 ) -> Live:
     """Open an index, and again whenever its folder changes.
 
+    Args:
+        folder: of the index.
+        ckpt: its run or bundle, where that has moved.
+        engine: makes an empty engine each time; None: the one that the index is made with then.
+        runtime: of the encoder.
+        trusted: packages outside this project that the index and its run may name.
+        every: seconds between two looks.
+
     Raises:
         ValueError: no index there, a damaged one, or not this encoder's.
     """
 
     def load(before: VisualSearch | None) -> VisualSearch:
+        index = None if engine is None else engine()
         if before is not None:  # its encoder takes seconds to load, and usually still does
             gallery = galleries.Gallery.load(folder)
             if gallery.source.fingerprint == before.encoder.fingerprint:
-                return VisualSearch(gallery, before.encoder, engine())
-        return VisualSearch.load(folder, ckpt, index=engine(), runtime=runtime, trusted=trusted)
+                index = remade(gallery.engine, trusted) if index is None else index
+                return VisualSearch(gallery, before.encoder, index)
+        return VisualSearch.load(folder, ckpt, index=index, runtime=runtime, trusted=trusted)
 
     return Live(load, lambda: galleries.state(folder), every)
 

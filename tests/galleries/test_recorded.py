@@ -6,10 +6,10 @@ import pytest
 from shops import Shop
 
 from fashion_lab.config import ConfigError
-from fashion_lab.galleries import Gallery, IndexFolderError
+from fashion_lab.galleries import Gallery
 from fashion_lab.galleries.contents import Engine
 from fashion_lab.galleries.engines import EngineChoice
-from fashion_lab.galleries.recorded import recorded, remade
+from fashion_lab.galleries.recorded import remade
 from fashion_lab.indexes.auto import AutoIndex
 from fashion_lab.indexes.exact import ExactIndex
 
@@ -24,19 +24,14 @@ def engine(options, name="auto"):
 def test_with_the_options_that_were_measured(tmp_path):
     shop = Shop(tmp_path, "a.png", "b.png")
     shop.build(engine=EngineChoice(index=AutoIndex(most=7), options=AUTO))
-    for index in (recorded(shop.index), remade(Gallery.load(shop.index).engine)):
-        assert type(index) is AutoIndex
-        assert (index._most, index._faiss) == (7, {"nprobe": 64})
+    index = remade(Gallery.load(shop.index).engine)
+    assert type(index) is AutoIndex
+    assert (index._most, index._faiss) == (7, {"nprobe": 64})
 
 
 @pytest.mark.parametrize("none", [None, engine({}), engine({"engine": "made in Python"})])
 def test_exact_where_nobody_knows_how_it_was_made(none):
     assert type(remade(none)) is ExactIndex
-
-
-def test_no_index_no_engine(tmp_path):
-    with pytest.raises(IndexFolderError, match="no such folder"):
-        recorded(tmp_path / "none")
 
 
 @pytest.mark.parametrize(

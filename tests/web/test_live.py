@@ -7,7 +7,12 @@ from collections import Counter
 
 import pytest
 import store
+from shops import Colours, Shop
 
+from fashion_lab.galleries.engines import EngineChoice
+from fashion_lab.indexes.auto import AutoIndex
+from fashion_lab.indexes.exact import ExactIndex
+from fashion_lab.web import server
 from fashion_lab.web.live import Live, Snapshot
 
 
@@ -127,3 +132,18 @@ def test_a_sample_of_some_classes(search):
     assert {items[position].class_name for position in others} == {"red", "blue"}
     assert len(others) == 8
     assert snapshot.classes == {"blue": 4, "green": 4, "red": 4}
+
+
+def test_the_engine_follows_what_the_index_is_made_with(tmp_path, monkeypatch):
+    """An index that is made again with another engine is searched with that one, at the next look."""
+    shop = Shop(tmp_path, "a.png", "b.png")
+    shop.build()
+    monkeypatch.setattr(Colours, "calibration", None, raising=False)
+    monkeypatch.setattr("fashion_lab.encoders.load", lambda *_, **__: shop.encoder)
+    words = {"engine": None, "runtime": "auto", "trusted": [], "every": 60}
+    watched = server.watched(str(shop.index), str(tmp_path), **words)
+    assert type(watched.current.finder.index) is ExactIndex
+    options = {"_target_": "fashion_lab.indexes.auto.AutoIndex", "most": 7, "faiss": {}}
+    shop.build(engine=EngineChoice(index=AutoIndex(most=7), options=options))
+    asyncio.run(watched._look())
+    assert watched.current.finder.index._most == 7
