@@ -5,21 +5,26 @@
         hydra.sweep.dir=outputs/scratch64/stage2
     python experiments/metric-learning/study.py outputs/scratch64/stage2
 
-Trains what is missing with theirs, beside each stage 2 run of ours, then writes the table. Ours is measured
-after its last epoch: theirs has no best one.
+Trains with theirs what is missing, beside each stage 2 run of ours; writes the table. Both have the loss,
+miner, optimizer, rates, batches, epochs, clipped gradients, white corners and averaged weights, measured
+after the last epoch: theirs has no best one. Theirs augments picture by picture, with torchvision.
 """
 
 import logging
 import sys
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from omegaconf import OmegaConf
 from pytorch_metric_learning import losses, miners, samplers, trainers
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from torch.utils.data import Dataset
 from torchvision.transforms import v2
 
@@ -37,7 +42,8 @@ from fashion_lab.studies.intervals import estimate
 HERE = Path(__file__).parent
 SPLIT = "validation"
 THEIRS = "theirs"
-EPOCHS, BATCH, PER_CLASS, RATE, DECAY = 12, 112, 16, 2e-3, 0.05  # as in conf/stage/siamese.yaml
+CONFIG = "config.yaml"
+WHITE = 255
 METRICS = {
     "MAP@R": "other_senders/map_at_r",
     "Precision@1": "other_senders/precision_at_1",
@@ -47,7 +53,11 @@ AUGMENT = v2.Compose(
     [
         v2.RandomHorizontalFlip(),
         v2.RandomAffine(
-            15, translate=(0.1, 0.1), scale=(0.8, 1.2), interpolation=v2.InterpolationMode.BILINEAR
+            15,
+            translate=(0.1, 0.1),
+            scale=(0.8, 1.2),
+            interpolation=v2.InterpolationMode.BILINEAR,
+            fill=WHITE,
         ),
         v2.ColorJitter(brightness=0.2, contrast=0.3, saturation=0.3),
         v2.ToDtype(torch.float32, scale=True),
@@ -71,28 +81,41 @@ class Pictures(Dataset[tuple[Tensor, int]]):
         return AUGMENT(pixels), int(self.labels[number])
 
 
-def train_theirs(network: SiameseEncoder, pictures: Pictures, seed: int) -> None:
-    """MetricLossOnly with multi-similarity loss and miner, AdamW and a one-cycle rate."""
-    torch.manual_seed(seed)
-    np.random.seed(seed)  # noqa: NPY002 - their sampler draws from it
-    optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
-    steps = len(pictures) // BATCH
+def train_theirs(network: SiameseEncoder, pictures: Pictures, cfg: Any) -> SiameseEncoder:
+    """Train with MetricLossOnly as our config says, and give the average of the weights."""
+    torch.manual_seed(cfg.seed)
+    np.random.seed(cfg.seed)  # noqa: NPY002 - their sampler draws from it
+    rate, epochs, per_class = cfg.optimizer.lr, cfg.trainer.max_epochs, cfg.sampler.pictures_per_class
+    batch = per_class * (cfg.sampler.classes_per_batch or min(8, len(np.unique(pictures.labels))))
+    steps = len(pictures) // batch
+    optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=cfg.optimizer.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, RATE, total_steps=EPOCHS * steps, pct_start=0.2, cycle_momentum=False
+        optimizer, rate, total_steps=epochs * steps, pct_start=0.2, cycle_momentum=False
+    )
+    average = AveragedModel(
+        network,
+        multi_avg_fn=get_ema_multi_avg_fn(cfg.callbacks.ema.decay),  # type: ignore[no-untyped-call]
+        use_buffers=True,
     )
     trainers.MetricLossOnly(
         models={"trunk": network},
         optimizers={"trunk_optimizer": optimizer},
-        batch_size=BATCH,
+        batch_size=batch,
         loss_funcs={"metric_loss": losses.MultiSimilarityLoss(alpha=2.0, beta=50.0, base=0.5)},
         mining_funcs={"tuple_miner": miners.MultiSimilarityMiner(epsilon=0.1)},
         dataset=pictures,
-        sampler=samplers.MPerClassSampler(pictures.labels, PER_CLASS, BATCH, len(pictures)),
+        sampler=samplers.MPerClassSampler(pictures.labels, per_class, batch, steps * batch),
         iterations_per_epoch=steps,
         lr_schedulers={"trunk_scheduler_by_iteration": schedule},
+        gradient_clippers={
+            "trunk": partial(clip_grad_norm_, list(network.parameters()), cfg.trainer.gradient_clip_val)
+        },
+        end_of_iteration_hook=lambda trainer: average.update_parameters(trainer.models["trunk"]),
         dataloader_num_workers=0,
         data_device=torch.device("cpu"),
-    ).train(num_epochs=EPOCHS)
+    ).train(num_epochs=epochs)
+    averaged: SiameseEncoder = average.module
+    return averaged
 
 
 def embeddings(run: Path) -> Iterator[tuple[str, Outcomes]]:
@@ -103,7 +126,7 @@ def embeddings(run: Path) -> Iterator[tuple[str, Outcomes]]:
     if not (run / outcomes.FOLDER / f"{THEIRS}.npz").exists():
         start = read_run(ours.source["parent"]["path"])
         network = SiameseEncoder(start.network.backbone, normalize=True).requires_grad_()
-        train_theirs(network, Pictures(catalog, store), seed=0)
+        network = train_theirs(network, Pictures(catalog, store), OmegaConf.load(run / CONFIG))
         replace(retrieved(network, catalog, store, SPLIT), split=THEIRS).save(run)
     yield "raw pixels, 32 x 32 grey", raw_pixels(catalog, store, SPLIT)
     yield "stage 1", Outcomes.load(run, START)
