@@ -1,7 +1,7 @@
 """From a catalog to an index folder: build it, add to it, remove from it, bring it into step."""
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
@@ -16,6 +16,7 @@ from fashion_lab.galleries.contents import Contents
 from fashion_lab.galleries.draft import Draft
 from fashion_lab.galleries.embedding import Model
 from fashion_lab.galleries.folder import only_writer
+from fashion_lab.galleries.item import PLAIN, Item
 from fashion_lab.galleries.listing import (
     ALL,
     fingerprint_of,
@@ -108,7 +109,9 @@ def sync(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
         before = Contents.in_force(job.folder)
         model = _model_of(before, job.folder, embedder)
         wanted = wanted_of(catalog, positions)
-        ids = set(Draft(job.folder, before.shards).ids())
+        draft = Draft(job.folder, before.shards)
+        ids = set(draft.ids())
+        said = _columns(draft.row(one.item.id).item for one in wanted if one.item.id in ids)
         if ids and not any(one.item.id in ids for one in wanted):
             raise ValueError(
                 f"none of the {len(ids)} items of {job.folder} (catalog {before.source.catalog!r}) is in "
@@ -131,6 +134,7 @@ def sync(job: Job, catalog: Catalog, split: str, embedder: Embedder) -> Done:
             model=model,
             goes=lambda its: split in (ALL, its),
         )
+    _warn_of_loss(said, done)
     _warn_of_collapse(done)
     return done
 
@@ -183,6 +187,22 @@ def _model_of(before: Contents, folder: Path, embedder: Embedder) -> Model:
 
 def _both(before: str, split: str) -> str:
     return split if split == before else ALL
+
+
+def _columns(items: Iterable[Item]) -> set[str]:
+    """Name what is known of some of these items beyond what their pictures say."""
+    names = {name for item in items for name in (*item.columns, *(("product",) if item.product else ()))}
+    return names - {PLAIN}
+
+
+def _warn_of_loss(said: set[str], done: Done) -> None:
+    """Say which columns no item has any more: a table may have been forgotten."""
+    if (lost := sorted(said - _columns(done.gallery.items))) and done.gallery.items:
+        log.warning(
+            "no item has %s any more, as some had before: where that came from a table, give it again with "
+            "data.table= and sync once more",
+            ", ".join(lost),
+        )
 
 
 def _warn_of_collapse(done: Done) -> None:

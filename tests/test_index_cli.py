@@ -17,7 +17,7 @@ from fashion_lab.galleries import Gallery
 from fashion_lab.galleries.folder import only_writer
 from fashion_lab.index import index
 from fashion_lab.search import search
-from fashion_lab.serve import _engine
+from fashion_lab.serve import serve
 from fashion_lab.visual_search import VisualSearch
 
 
@@ -102,13 +102,21 @@ def test_the_engine_that_searches_is_the_one_that_was_measured(home, monkeypatch
         searched.append(self.index)
         raise InterruptedError
 
+    def watch(folder, ckpt, *, engine, **options):
+        searched.append(VisualSearch.load(folder).index if engine is None else engine())
+        raise InterruptedError
+
     monkeypatch.setattr(VisualSearch, "nearest", ask)
+    monkeypatch.setattr("fashion_lab.web.server.watched", watch)
+    monkeypatch.setattr("signal.signal", lambda *_: None)
     with initialize_config_dir(str(CONF), version_base="1.3"):
         for words in ([], ["engine=exact"]):
             asked = compose("search", ["index=index", "image=shop/hat/1.png", *words])
             with pytest.raises(InterruptedError):
                 search(asked)
-            searched.append(_engine(compose("serve", ["index=index", *words])))
+            served = compose("serve", ["index=index", "port=0", *words])
+            with pytest.raises(InterruptedError):
+                serve(served)
     searched.append(VisualSearch.load("index").index)
     assert [getattr(one, "_most", "exact") for one in searched] == [123456, 123456, "exact", "exact", 123456]
 

@@ -157,6 +157,19 @@ def test_a_table_changes_without_embedding(shop, tmp_path):
     assert not shop.sync(table=table).changed
 
 
+def test_a_forgotten_table_is_told(shop, tmp_path, caplog):
+    table = tmp_path / "table.csv"
+    table.write_text("path,product,price\nhat/1.png,A7,9.5\nloose.png,,3\n")
+    shop.sync(table=table)
+    (shop.root / "loose.png").unlink()
+    table.write_text("path,product,price\nhat/1.png,A7,9.5\n")
+    shop.sync(table=table)
+    assert not caplog.text
+    shop.sync()
+    assert "no item has price, product any more" in caplog.text
+    assert "data.table=" in caplog.text
+
+
 def test_add_removes_nothing(shop):
     plant(shop.root, "new.png")
     (shop.root / "hat/1.png").write_bytes(photo(999))
