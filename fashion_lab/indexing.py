@@ -197,7 +197,7 @@ def _columns(items: Iterable[Item]) -> set[str]:
 
 def _warn_of_loss(said: set[str], done: Done) -> None:
     """Say which columns no item has any more: a table may have been forgotten."""
-    if (lost := sorted(said - _columns(done.gallery.items))) and done.gallery.items:
+    if lost := sorted(said - _columns(done.gallery.items)):
         log.warning(
             "no item has %s any more, as some had before: where that came from a table, give it again with "
             "data.table= and sync once more",

@@ -32,17 +32,18 @@ from fashion_lab import outcomes
 from fashion_lab.catalogs.clothing import ClothingCatalog
 from fashion_lab.config import build
 from fashion_lab.data.pixels import PixelStore
+from fashion_lab.data.samplers import MOST_CLASSES
 from fashion_lab.encoders.runs import read_run
 from fashion_lab.evaluation import raw_pixels, retrieved
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import START, Outcomes
 from fashion_lab.run_files import FOLDER, LAST
 from fashion_lab.studies.intervals import estimate
+from fashion_lab.studies.runs import CONFIG
 
 HERE = Path(__file__).parent
 SPLIT = "validation"
 THEIRS = "theirs"
-CONFIG = "config.yaml"
 WHITE = 255
 METRICS = {
     "MAP@R": "other_senders/map_at_r",
@@ -86,7 +87,7 @@ def train_theirs(network: SiameseEncoder, pictures: Pictures, cfg: Any) -> Siame
     torch.manual_seed(cfg.seed)
     np.random.seed(cfg.seed)  # noqa: NPY002 - their sampler draws from it
     rate, epochs, per_class = cfg.optimizer.lr, cfg.trainer.max_epochs, cfg.sampler.pictures_per_class
-    batch = per_class * (cfg.sampler.classes_per_batch or min(8, len(np.unique(pictures.labels))))
+    batch = per_class * (cfg.sampler.classes_per_batch or min(MOST_CLASSES, len(np.unique(pictures.labels))))
     steps = len(pictures) // batch
     optimizer = torch.optim.AdamW(network.parameters(), lr=rate, weight_decay=cfg.optimizer.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
