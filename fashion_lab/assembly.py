@@ -22,6 +22,7 @@ from fashion_lab.modules.tuning import find_backbone
 from fashion_lab.networks import SiameseNetwork
 from fashion_lab.pictures import PixelSpec
 from fashion_lab.summary import NetworkSize, network_size
+from fashion_lab.teachers import read_teacher
 
 log = logging.getLogger(__name__)
 
@@ -69,7 +70,8 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
         similar_by=OmegaConf.select(cfg, "similar_by", default=CLASS),
     )
     cfg.num_classes = len(data.learned_names)
-    module = _module(cfg, catalog, data)
+    network, teacher = _teacher(cfg, catalog, spec, continued)
+    module = _module(cfg, catalog, data, network)
     if pretraining is not None:
         _copy(backbone, module)
     plain: Any = OmegaConf.to_container(cfg, resolve=True)
@@ -82,6 +84,7 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
         config=plain,
         classes=list(catalog.classes),
         parent=parent,
+        teacher=teacher,
         pretraining=_plain(pretraining if continued is None else continued.get("pretraining")),
         start={} if continued is None else continued["start"],
         overrides=list(overrides) if continued is None else continued["overrides"],
@@ -116,12 +119,26 @@ def _plain(facts: Mapping[str, str] | None) -> dict[str, str] | None:
     return None if facts is None else dict(facts)
 
 
-def _module(cfg: DictConfig, catalog: Catalog, data: CatalogData) -> StageModule:
+def _teacher(
+    cfg: DictConfig, catalog: Catalog, pixels: PixelSpec, continued: Record | None
+) -> tuple[nn.Module | None, dict[str, str] | None]:
+    """Read the classifier that the run learns from, where there is one."""
+    given = OmegaConf.select(cfg, "teacher")  # runs of older versions, resumed, do not have it
+    if given is None:
+        return None, None
+    known = None if continued is None else continued.get("teacher")
+    trusted = tuple(cfg.trusted)
+    return read_teacher(given, classes=catalog.classes, pixels=pixels, known=known, trusted=trusted)
+
+
+def _module(cfg: DictConfig, catalog: Catalog, data: CatalogData, teacher: nn.Module | None) -> StageModule:
     trusted = tuple(cfg.trusted)
     parts = {key: build(cfg[key], trusted=trusted) for key in ("network", "loss", "optimizer")}
     parts["schedule"] = None if cfg.scheduler is None else build(cfg.scheduler, trusted=trusted)
     if cfg.stage == "classifier":
         parts |= {"classes": catalog.classes, "class_counts": data.class_counts().tolist()}
+    if teacher is not None:
+        parts["teacher"] = teacher
     module: StageModule = build(cfg.module, trusted=trusted, **parts)
     return module
 

@@ -74,7 +74,7 @@ def _of_values(cfg: DictConfig) -> list[str]:
 
 def _of_paths(cfg: DictConfig) -> list[str]:
     problems = []
-    for key, path in {"ckpt": cfg.ckpt, "resume": cfg.resume}.items():
+    for key, path in {"ckpt": cfg.ckpt, "teacher": cfg.teacher, "resume": cfg.resume}.items():
         if path is None or Path(path).exists():
             continue
         if "://" in path:
@@ -101,6 +101,8 @@ def _of_stage(cfg: DictConfig) -> list[str]:
         if cfg.similar_by != TrainConfig.similar_by:
             problems.append(f"similar_by={cfg.similar_by} with stage=classifier; it is for stage=siamese")
     else:
+        if cfg.teacher is not None:
+            problems.append(f"teacher={cfg.teacher} with stage=siamese; a classifier learns from a teacher")
         if is_partial:
             problems.append(
                 "loss is one for classes, the stage is siamese; take loss=triplet, batch_hard, ..."

@@ -32,6 +32,9 @@ class Record(TypedDict):
     config: dict[str, Any]
     classes: list[str]
     parent: dict[str, Any] | None
+    teacher: (
+        dict[str, str] | None
+    )  # path and sha256 of the classifier that it learnt from; older ones lack it
     pretraining: dict[str, str] | None  # of the first stage's backbone; older checkpoints lack it
     start: dict[str, float]
     overrides: list[str]

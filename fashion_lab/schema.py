@@ -20,6 +20,9 @@ OF_THE_PLACE = (
 )
 """Where a run lived and what was printed: no part of what it computes."""
 
+STARTS = ("ckpt", "teacher")
+"""Keys that name another run, which a run starts or learns from."""
+
 
 @dataclass
 class Pixels:
@@ -46,6 +49,7 @@ class TrainConfig:
     folder: str = MISSING
     seed: int = 0
     ckpt: str | None = MISSING
+    teacher: str | None = None
     resume: str | None = None
     batch_size: int = MISSING
     threads: int | None = None

@@ -47,6 +47,8 @@ def opening_block(
     table.add_row("network", f"{size.parameters:,} parameters, {millions:.1f} M multiply-adds a picture")
     if (origin := pretraining(record)) is not None:
         table.add_row("starts from", origin)
+    if (teacher := record["teacher"]) is not None:
+        table.add_row("learns from", f"{teacher['path']} (sha256 {teacher['sha256'][:12]})")
     table.add_row("folder", str(folder))
     return Panel(table, title=f"stage {record['stage']}", title_align="left")
 

@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from fashion_lab.jobs import PRUNED, Pruned
 from fashion_lab.results import RESULT
 from fashion_lab.run_files import FOLDER
+from fashion_lab.schema import STARTS
 from fashion_lab.sweeps.parents import SHARED, parent_of
 from fashion_lab.sweeps.points import State, visited
 from fashion_lab.sweeps.trials import current_trial
@@ -20,12 +21,15 @@ log = logging.getLogger(__name__)
 
 
 def trained(cfg: DictConfig, folder: Path, overrides: Sequence[str]) -> float:
-    """Train in a folder; gives the monitored metric. A sweep as `ckpt` means its run of this repeat."""
+    """Train in a folder; gives the monitored metric. A sweep as another run means its run of this repeat."""
     from fashion_lab.callbacks.pruning import Pruning
     from fashion_lab.training import Training
 
-    if cfg.ckpt is not None and cfg.resume is None:
-        cfg.ckpt = parent_of(cfg.ckpt, {key: OmegaConf.select(cfg, key) for key in SHARED})
+    if cfg.resume is None:
+        repeat = {key: OmegaConf.select(cfg, key) for key in SHARED}
+        for key in STARTS:
+            if cfg[key] is not None:
+                cfg[key] = parent_of(key, cfg[key], repeat)
     trial = current_trial()
     callbacks = [] if trial is None else [Pruning(trial.given_up, monitor=cfg.monitor.metric)]
     return Training(cfg, folder, overrides=overrides, callbacks=callbacks).run()

@@ -171,6 +171,7 @@ class Training:
             "pixels": {"size": self.cfg.pixels.size, "fit": self.cfg.pixels.fit},
             "pretraining": pretraining(parts.record),
             "parent": parent and {key: parent[key] for key in ("path", "sha256", "stage")},
+            "teacher": parts.record["teacher"],
             "precision": str(trainer.precision),
             "overrides": parts.record["overrides"],
             "folder": str(self.folder),

@@ -24,6 +24,7 @@ LAYERS = [
     {"folding", "hits", "calibrating", "comparison"},
     {"ranking"},
     {"visual_search"},
+    {"teachers"},
     {"assembly", "device"},
     {"pretrained"},
     {"record_outcomes", "evaluations"},

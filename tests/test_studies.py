@@ -235,6 +235,21 @@ def test_stage_two_runs_from_other_recipes_are_other_rows(tmp_path):
     assert sorted(row.labels["ckpt"][-5:] for row in study.rows) == ["one/0", "one/1"]
 
 
+def test_runs_that_learnt_from_teachers_of_one_recipe_are_repeats(tmp_path):
+    for number, (seed, lr) in enumerate([(0, 0.1), (1, 0.1), (2, 0.2)]):
+        teacher = save_run(tmp_path / f"teachers/{number}", 0.9, seed=seed, config={"optimizer.lr": lr})
+        save_run(
+            tmp_path / f"students/{number}",
+            0.8,
+            f"teacher={teacher}",
+            seed=seed,
+            config={"teacher": str(teacher)},
+            teacher={"path": str(teacher / "checkpoints/best.ckpt"), "sha256": "0"},
+        )
+    (study,) = studies(tmp_path / "students")
+    assert sorted(row.seeds for row in study.rows) == [[0, 1], [2]]
+
+
 def test_unfinished_runs_are_listed_with_their_state(tmp_path):
     for name in ("failed", "interrupted", "stopped"):
         (tmp_path / name / ".hydra").mkdir(parents=True)

@@ -10,6 +10,7 @@ from torchmetrics.classification import MulticlassConfusionMatrix
 from fashion_lab.contracts.batch import IMAGES, LABELS, TARGETS, Batch
 from fashion_lab.metrics.classification import class_weights, classification_metrics
 from fashion_lab.modules.base import OptimizerFactory, StageModule
+from fashion_lab.modules.distillation import Teacher
 from fashion_lab.modules.schedule import Schedule
 from fashion_lab.modules.tuning import FineTuning
 
@@ -25,6 +26,8 @@ class ClassifierModule(StageModule):
         classes: C class names.
         class_counts: [C] training pictures of each class.
         class_weight_power: 0 weighs pictures alike, 1 classes alike.
+        teacher: pictures to logits of the same classes, at rest; None learns from the labels alone.
+        teacher_share: of its answers in the targets, see `Teacher`.
         backbone_lr, layer_decay, freeze_epochs, decay_norms: see `FineTuning`.
     """
 
@@ -38,6 +41,8 @@ class ClassifierModule(StageModule):
         classes: Sequence[str],
         class_counts: Sequence[int],
         class_weight_power: float = 0.0,
+        teacher: nn.Module | None = None,
+        teacher_share: float = 0.7,
         backbone_lr: float = 1.0,
         layer_decay: float = 1.0,
         freeze_epochs: int = 0,
@@ -57,6 +62,7 @@ class ClassifierModule(StageModule):
         counts = torch.tensor(class_counts)
         self.loss = loss(weight=class_weights(counts, class_weight_power)) if class_weight_power else loss()
         self.classes = list(classes)
+        self.teacher = None if teacher is None else Teacher(teacher, share=teacher_share)
         self.confusion = MulticlassConfusionMatrix(len(self.classes), validate_args=False)
         self.eval_loss = MeanMetric()
         self.confusions: dict[str, Tensor] = {}  # of the last evaluation of each split
@@ -67,6 +73,8 @@ class ClassifierModule(StageModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         target = batch[TARGETS] if TARGETS in batch else batch[LABELS]
+        if self.teacher is not None:
+            target = self.teacher.targets(batch[IMAGES], target)
         loss: Tensor = self.loss(self(batch[IMAGES]), target)
         return self.count_loss(loss)
 

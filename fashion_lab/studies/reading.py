@@ -113,6 +113,7 @@ OPTIONAL: Mapping[str, Callable[[Any], bool]] = {
     "multiply_adds": lambda value: value is None or _is_count(value),
     "overrides": lambda value: isinstance(value, list) and all(map(_is_text, value)),
     "parent": lambda value: value is None or _has(path=_is_text)(value),
+    "teacher": lambda value: value is None or _has(path=_is_text)(value),
     "hardware": lambda value: value is None or isinstance(value, Mapping),
     "compared": lambda value: value is None or _all(lambda each: isinstance(each, Mapping))(value),
     "precision": _is_text,

@@ -14,6 +14,9 @@ from fashion_lab.studies.runs import CONFIG, Run
 REPEATED = ("seed", "data.fold")
 """What a recipe is repeated over."""
 
+ORIGINS = {"ckpt": "parent", "teacher": "teacher"}
+"""Settings that name another run, and where a result says which one that was."""
+
 DEFAULT, ABSENT = "(default)", "-"
 UNSAID = frozenset((DEFAULT, ABSENT, "?"))
 """Labels that name nothing."""
@@ -24,8 +27,8 @@ LONG = 32  # letters of a path that are shown whole; assumption
 def recipe(run: Run) -> dict[str, Any]:
     """All settings that make a recipe, by dotted key; without `config.yaml`, what the command line said.
 
-    A run that started from another run is compared by that run's recipe, not by its folder: so stage 2 runs
-    with seeds 0, 1, 2 that started from stage 1 runs with seeds 0, 1, 2 are three repeats.
+    A run that started or learnt from another is compared by that run's recipe, not by its folder: so stage 2
+    runs with seeds 0, 1, 2 that started from stage 1 runs with seeds 0, 1, 2 are three repeats.
     """
     settings = dict(run.config or run.overrides)
     own = settings.get("folder")
@@ -34,8 +37,9 @@ def recipe(run: Run) -> dict[str, Any]:
         for key, value in settings.items()
         if not (_is_outside(key) or (own and isinstance(value, str) and value.startswith(own)))
     }
-    if kept.get("ckpt") is not None:
-        kept["ckpt"] = _parent_recipe(run) or kept["ckpt"]
+    for key, origin in ORIGINS.items():
+        if kept.get(key) is not None:
+            kept[key] = _recipe_of(run.result.get(origin)) or kept[key]
     return kept
 
 
@@ -73,10 +77,9 @@ def _is_outside(key: str) -> bool:
     return any(key == other or key.startswith(f"{other}.") for other in (*REPEATED, *OF_THE_PLACE))
 
 
-def _parent_recipe(run: Run) -> str | None:
-    """A digest of the recipe of the run that this one started from; None where that run is gone."""
-    parent = run.result.get("parent")
-    path = Path(parent["path"]) if isinstance(parent, Mapping) and "path" in parent else None
+def _recipe_of(origin: Any) -> str | None:
+    """A digest of the recipe of the run that another one started or learnt from; None where it is gone."""
+    path = Path(origin["path"]) if isinstance(origin, Mapping) and "path" in origin else None
     folders = [path, *path.parents[:2]] if path else []
     for folder in folders:
         if digest := _digest(folder):

@@ -17,7 +17,7 @@ from fashion_lab.jobs import PRUNED
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
 from fashion_lab.run_files import is_held
-from fashion_lab.schema import OF_THE_PLACE
+from fashion_lab.schema import OF_THE_PLACE, STARTS
 
 POINT = "point.json"
 """In a point's folder: the digest of its settings, the command line's words. Who trains it locks it."""
@@ -36,13 +36,14 @@ class State(Enum):
 
 
 def identity(cfg: DictConfig) -> str:
-    """Digest what a point computes: its settings without those of the place; a parent by its whole path."""
+    """Digest what a point computes: its settings without those of the place; runs by their whole paths."""
     settings: Any = OmegaConf.to_container(cfg, resolve=False)
     settings.pop("hydra", None)
     for key in OF_THE_PLACE:
         _drop(settings, key.split("."))
-    if isinstance(settings.get("ckpt"), str):
-        settings["ckpt"] = str(Path(settings["ckpt"]).resolve())
+    for key in STARTS:
+        if isinstance(settings.get(key), str):
+            settings[key] = str(Path(settings[key]).resolve())
     return digest(json.dumps(settings, sort_keys=True, default=str))
 
 

@@ -39,10 +39,16 @@ def sweep(tmp_path):
     return tmp_path / "sweep"
 
 
+def test_a_teacher_is_found_likewise_and_named_as_what_it_is(sweep):
+    assert parent_of("teacher", str(sweep), {"seed": 1, "data.folds": 3, "data.fold": 0}) == str(sweep / "2")
+    with pytest.raises(ConfigError, match="teacher=.*: no finished stage 1 run with seed=5 in it"):
+        parent_of("teacher", str(sweep), {"seed": 5})
+
+
 def test_the_run_of_the_same_seed_and_fold(sweep):
     for number, (seed, fold) in enumerate([(0, 0), (0, 1), (1, 0), (1, 1)]):
         repeat = {"seed": seed, "data.folds": 3, "data.fold": fold}
-        assert parent_of(str(sweep), repeat) == str(sweep / str(number))
+        assert parent_of("ckpt", str(sweep), repeat) == str(sweep / str(number))
 
 
 @pytest.mark.parametrize(
@@ -56,7 +62,7 @@ def test_the_run_of_the_same_seed_and_fold(sweep):
 )
 def test_a_run_that_is_missing_is_named(sweep, repeat):
     with pytest.raises(ConfigError) as caught:
-        parent_of(str(sweep), repeat)
+        parent_of("ckpt", str(sweep), repeat)
     wanted = " ".join(f"{key}={value}" for key, value in repeat.items())
     assert f"no finished stage 1 run with {wanted} in it; there are seed=0 data.folds=3" in str(caught.value)
     assert f"hydra.sweep.dir={sweep}" in str(caught.value)
@@ -67,14 +73,14 @@ def test_several_recipes_are_not_guessed_at(sweep):
     with pytest.raises(
         ConfigError, match=r"2 stage 1 runs with seed=0 data.folds=3 data.fold=1, of different"
     ):
-        parent_of(str(sweep), {"seed": 0, "data.folds": 3, "data.fold": 1})
+        parent_of("ckpt", str(sweep), {"seed": 0, "data.folds": 3, "data.fold": 1})
 
 
 def test_a_run_or_a_file_is_itself(sweep, tmp_path):
     for given in (str(sweep / "0"), str(tmp_path / "x.ckpt"), str(tmp_path / "nowhere")):
-        assert parent_of(given, {"seed": 7}) == given
+        assert parent_of("ckpt", given, {"seed": 7}) == given
     (tmp_path / "empty").mkdir()
-    assert parent_of(str(tmp_path / "empty"), {"seed": 7}) == str(tmp_path / "empty")
+    assert parent_of("ckpt", str(tmp_path / "empty"), {"seed": 7}) == str(tmp_path / "empty")
 
 
 def test_two_stages_in_two_commands(tmp_path):
