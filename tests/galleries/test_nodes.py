@@ -8,11 +8,12 @@ import time
 import pytest
 from shops import content as bytes_of
 from toy_checkpoints import content
+from toy_runs import bundle_of, save
 
-from fashion_lab import checkpoint, extras
+from fashion_lab import extras
 from fashion_lab.galleries import Gallery, nodes
 
-WORDS = ["ckpt=run", "data.products=42", "data.views=4", "data.size=32", "shard=12"]
+WORDS = ["ckpt=bundle", "data.products=42", "data.views=4", "data.size=32", "shard=12"]
 
 
 def start(folder, *words):
@@ -34,7 +35,8 @@ def test_ray_is_imported_only_where_it_is_asked_for():
 
 def test_killed_in_the_middle_and_resumed_it_has_equal_bytes(tmp_path):
     pytest.importorskip("ray")
-    checkpoint.write(tmp_path / "run/checkpoints/best.ckpt", content())
+    # a bundle: its processes import no torch
+    bundle_of(save(tmp_path / "run", content()), tmp_path / "bundle")
     process = start(tmp_path, "executor=ray", "out=index")
     deadline = time.monotonic() + 200
     while not list(tmp_path.glob("index/shard-*")) and process.poll() is None and time.monotonic() < deadline:
