@@ -74,11 +74,14 @@ def save_run(folder):
 
 @pytest.fixture(scope="session")
 def home(tmp_path_factory):
-    """A folder with a run, and an index of a shop that it made."""
+    """A folder with a run, its bundle, and an index of a shop that it made: to serve it needs no torch."""
+    from toy_runs import bundle_of
+
     home = tmp_path_factory.mktemp("home")
     save_run(home / "run")
+    bundle_of(home / "run", home / "bundle")
     store.stock(home / "shop")
-    words = ["index", "ckpt=run", "data=folder", "data.root=shop", "split=all", "out=index"]
+    words = ["index", "ckpt=bundle", "data=folder", "data.root=shop", "split=all", "out=index"]
     command = [sys.executable, "-m", f"fashion_lab.{words[0]}", *words[1:]]
     done = subprocess.run(command, cwd=home, capture_output=True, text=True, env=store.environment(home))
     assert done.returncode == 0, done.stderr

@@ -58,7 +58,7 @@ class Serving:
 
 def test_it_serves_and_follows_its_index(home):
     before = {path.name for path in home.iterdir()}
-    with Serving(home, "reload_seconds=0.1") as serving:
+    with Serving(home, "ckpt=run", "reload_seconds=0.1") as serving:
         health = httpx.get(f"{serving.address}/healthz").json()
         assert (health["status"], health["items"]) == ("ok", 12)
         assert "Find what looks like" in httpx.get(f"{serving.address}/").text
