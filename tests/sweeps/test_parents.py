@@ -41,7 +41,7 @@ def sweep(tmp_path):
 
 def test_a_teacher_is_found_likewise_and_named_as_what_it_is(sweep):
     assert parent_of("teacher", str(sweep), {"seed": 1, "data.folds": 3, "data.fold": 0}) == str(sweep / "2")
-    with pytest.raises(ConfigError, match="teacher=.*: no finished stage 1 run with seed=5 in it"):
+    with pytest.raises(ConfigError, match=r"teacher=.*: no finished stage 1 run with seed=5 in it"):
         parent_of("teacher", str(sweep), {"seed": 5})
 
 
