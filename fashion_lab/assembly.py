@@ -17,6 +17,7 @@ from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.module import CatalogData
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.similarity import CLASS
+from fashion_lab.leaks import refuse_leak
 from fashion_lab.modules.base import StageModule
 from fashion_lab.modules.tuning import find_backbone
 from fashion_lab.networks import SiameseNetwork
@@ -126,9 +127,15 @@ def _teacher(
     given = OmegaConf.select(cfg, "teacher")  # runs of older versions, resumed, do not have it
     if given is None:
         return None, None
-    known = None if continued is None else continued.get("teacher")
-    trusted = tuple(cfg.trusted)
-    return read_teacher(given, classes=catalog.classes, pixels=pixels, known=known, trusted=trusted)
+    data: Any = OmegaConf.to_container(cfg.data, resolve=True)
+    return read_teacher(
+        given,
+        classes=catalog.classes,
+        pixels=pixels,
+        data=data,
+        known=None if continued is None else continued.get("teacher"),
+        trusted=tuple(cfg.trusted),
+    )
 
 
 def _module(cfg: DictConfig, catalog: Catalog, data: CatalogData, teacher: nn.Module | None) -> StageModule:
@@ -155,6 +162,7 @@ def _warm_start(
     assert isinstance(module.network, SiameseNetwork), type(module.network)
     backbone = module.network.embedding_network.backbone
     parent = warm_start(backbone, cfg.ckpt, backbone_config=plain["backbone"], classes=catalog.classes)
+    refuse_leak("ckpt", cfg.ckpt, parent["config"].get("data"), plain["data"])
     theirs = parent["config"]["pixels"]
     if (theirs["size"], theirs["fit"]) != (cfg.pixels.size, cfg.pixels.fit):
         log.warning("the parent saw pixels %s, this run sees %s", theirs, plain["pixels"])

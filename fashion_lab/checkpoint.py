@@ -32,9 +32,7 @@ class Record(TypedDict):
     config: dict[str, Any]
     classes: list[str]
     parent: dict[str, Any] | None
-    teacher: (
-        dict[str, str] | None
-    )  # path and sha256 of the classifier that it learnt from; older ones lack it
+    teacher: dict[str, str] | None  # path, sha256, pretraining of whom it learnt from; older: not there
     pretraining: dict[str, str] | None  # of the first stage's backbone; older checkpoints lack it
     start: dict[str, float]
     overrides: list[str]

@@ -48,7 +48,8 @@ def opening_block(
     if (origin := pretraining(record)) is not None:
         table.add_row("starts from", origin)
     if (teacher := record["teacher"]) is not None:
-        table.add_row("learns from", f"{teacher['path']} (sha256 {teacher['sha256'][:12]})")
+        began = f", from {teacher['pretraining']}" if "pretraining" in teacher else ""
+        table.add_row("learns from", f"{teacher['path']} (sha256 {teacher['sha256'][:12]}){began}")
     table.add_row("folder", str(folder))
     return Panel(table, title=f"stage {record['stage']}", title_align="left")
 

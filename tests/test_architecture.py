@@ -12,7 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 VERBS = {"train", "evaluate", "index", "search", "report", "bench", "export", "serve", "audit"}
 LAYERS = [
     {"contracts", "pictures", "folders", "digest", "problems", "odds", "nearness", "extras", "run_files"},
-    {"filters", "calibration", "pipes"},
+    {"filters", "calibration", "pipes", "leaks"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "cards"},
     {"networks", "sheet", "figures"},
     {"data"},

@@ -18,14 +18,15 @@ PIXELS = PixelSpec(size=16, fit="squash")
 
 
 def read(given, **changed):
-    return read_teacher(given, **{"classes": toy_checkpoints.CLASSES, "pixels": PIXELS} | changed)
+    return read_teacher(given, **{"classes": toy_checkpoints.CLASSES, "pixels": PIXELS, "data": {}} | changed)
 
 
 def test_a_teacher_answers_as_its_run_did(tmp_path):
-    folder = save(tmp_path, toy_checkpoints.content(seed=1))
+    origin = {"source": "lite0.safetensors", "sha256": "0"}
+    folder = save(tmp_path, toy_checkpoints.content(seed=1, pretraining=origin))
     network, facts = read(folder)
     path = folder / "checkpoints/best.ckpt"
-    assert facts == {"path": str(path), "sha256": file_sha256(path)}
+    assert facts == {"path": str(path), "sha256": file_sha256(path), "pretraining": "lite0.safetensors"}
     from fashion_lab.networks import MobileNetLikeClassifier
 
     torch.manual_seed(1)
@@ -53,7 +54,7 @@ def test_what_does_not_fit_is_said(tmp_path, changed, message):
 
 def test_an_encoder_does_not_teach(tmp_path):
     _, siamese = save_runs(tmp_path)
-    with pytest.raises(ConfigError, match="cannot teach this run:\n  stage siamese; give a stage 1 run"):
+    with pytest.raises(ConfigError, match="cannot teach this run:\n  it is of stage siamese"):
         read(siamese)
 
 

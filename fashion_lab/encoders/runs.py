@@ -36,6 +36,7 @@ class TrainedRun:
         why_no_head: then the reason.
         source: path, sha256 and stage of the checkpoint, and of its parent: {"path", "sha256", "stage"}.
         data: config node of the catalog that it was trained on.
+        pretraining: source and sha256 of the weights that its first stage began with; None: from scratch.
     """
 
     given: str
@@ -46,6 +47,7 @@ class TrainedRun:
     why_no_head: str
     source: Mapping[str, Any]
     data: Any
+    pretraining: Mapping[str, str] | None
 
     def encoder(self) -> TorchEncoder:
         """Give the encoder."""
@@ -113,6 +115,7 @@ def read_run(given: str | Path, *, head: str | Path | None = AUTO, trusted: Sequ
         why_no_head=why,
         source={**source, "stage": blueprint.stage, "parent": _named(parent)},
         data=config.get("data"),
+        pretraining=record.get("pretraining"),
     )
 
 
