@@ -6,7 +6,7 @@ from pathlib import Path
 from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.problems import ConfigError, nearest
-from fashion_lab.schema import TrainConfig
+from fashion_lab.schema import STARTS, TrainConfig
 
 STAGES = ("classifier", "siamese")
 SIMILAR_BY = ("class", "product")
@@ -74,7 +74,8 @@ def _of_values(cfg: DictConfig) -> list[str]:
 
 def _of_paths(cfg: DictConfig) -> list[str]:
     problems = []
-    for key, path in {"ckpt": cfg.ckpt, "teacher": cfg.teacher, "resume": cfg.resume}.items():
+    for key in (*STARTS, "resume"):
+        path = cfg[key]
         if path is None or Path(path).exists():
             continue
         if "://" in path:

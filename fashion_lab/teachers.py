@@ -37,7 +37,7 @@ def read_teacher(
         CheckpointError: missing or damaged.
     """
     run = read_run(given, trusted=trusted)
-    path, sha256 = str(run.source["path"]), str(run.source["sha256"])
+    path, sha256 = str(Path(run.source["path"]).absolute()), str(run.source["sha256"])
     problems = list(_problems(run, classes, pixels))
     if known is not None and known["sha256"] != sha256:
         problems.append(f"it is another one than before: sha256 {sha256[:12]}, was {known['sha256'][:12]}")

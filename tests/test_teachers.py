@@ -11,6 +11,7 @@ from toy_runs import save, save_runs
 from fashion_lab.check import check
 from fashion_lab.config import ConfigError
 from fashion_lab.digest import file_sha256
+from fashion_lab.networks import MobileNetLikeClassifier
 from fashion_lab.pictures import PixelSpec
 from fashion_lab.teachers import read_teacher
 
@@ -27,8 +28,6 @@ def test_a_teacher_answers_as_its_run_did(tmp_path):
     network, facts = read(folder)
     path = folder / "checkpoints/best.ckpt"
     assert facts == {"path": str(path), "sha256": file_sha256(path), "pretraining": "lite0.safetensors"}
-    from fashion_lab.networks import MobileNetLikeClassifier
-
     torch.manual_seed(1)
     own = MobileNetLikeClassifier(3, toy_checkpoints.backbone()).eval()
     images = torch.rand(4, 3, 16, 16)

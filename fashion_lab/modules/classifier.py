@@ -71,6 +71,10 @@ class ClassifierModule(StageModule):
         logits: Tensor = self.network(images)
         return logits.float()
 
+    def on_fit_start(self) -> None:
+        if self.teacher is not None:
+            self.teacher.network.to(self.device)
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         target = batch[TARGETS] if TARGETS in batch else batch[LABELS]
         if self.teacher is not None:

@@ -38,7 +38,6 @@ class Teacher:
         Returns:
             Probabilities [B, classes].
         """
-        self.network.to(images_BCHW.device)
         answer_BK: Tensor = self.network(images_BCHW).float().softmax(1)
         if target.ndim == 1:
             target = F.one_hot(target, answer_BK.shape[1]).float()

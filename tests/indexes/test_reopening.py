@@ -142,9 +142,8 @@ def test_another_process_finds_it(settings, make, folder):  # `make` tidies up
 
 def test_killed_in_mid_write(settings, make, folder):
     """Kill -9, at any moment: the last complete generation is there, whatever was being written."""
-    waits = (
-        (0.07,) if settings[0] == "milvus" else (0.0, 0.03, 0.11)
-    )  # seconds; its client takes long to import
+    # seconds; Milvus's client takes long to import
+    waits = (0.07,) if settings[0] == "milvus" else (0.0, 0.03, 0.11)
     for wait in waits:
         writer = start("write", settings, folder)
         try:
