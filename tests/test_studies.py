@@ -14,6 +14,7 @@ from fashion_lab.results import write_result
 from fashion_lab.studies.formats import FORMATS, print_report
 from fashion_lab.studies.groups import studies_of
 from fashion_lab.studies.intervals import estimate
+from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.runs import find_runs
 from fashion_lab.studies.tables import summary
 
@@ -116,6 +117,16 @@ def test_a_metric_where_less_is_better_sorts_the_other_way(tmp_path):
         )
     (study,) = studies(tmp_path)
     assert [row.labels["optimizer.lr"] for row in study.rows] == ["1", "0"]
+
+
+def test_a_recipe_that_is_alone_in_its_study_keeps_its_name(tmp_path):
+    save_run(tmp_path / "a", 0.8, "stage=classifier", "try=default")
+    letterbox = {"size": 64, "fit": "letterbox"}
+    save_run(tmp_path / "b", 0.9, "stage=classifier", "try=letterbox", "optimizer.lr=6e-3", pixels=letterbox)
+    save_run(tmp_path / "c", 0.7, "stage=classifier", pixels={"size": 32, "fit": "squash"})
+    names = {name_of(row) for study in studies(tmp_path) for row in study.rows}
+    assert names == {"default", "letterbox, lr=0.006"}
+    assert len(studies(tmp_path)) == 3
 
 
 def test_naming_the_default_is_the_same_recipe(tmp_path):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fashion_lab.problems import ConfigError, nearest
 from fashion_lab.studies.groups import Row, Study
-from fashion_lab.studies.recipes import UNSAID
+from fashion_lab.studies.recipes import UNSAID, label, overridden
 from fashion_lab.studies.runs import Run
 
 NOBODY = "none"
@@ -16,8 +16,12 @@ FEW = 8  # names in a message; assumption
 
 
 def name_of(row: Row) -> str:
-    """Name a recipe by what tells it from the others of its study, e.g. `notebook, lr=0.01`."""
-    said = {key: value for key, value in row.labels.items() if value not in UNSAID}
+    """Name a recipe by what tells it from the others of its study, e.g. `notebook, lr=0.01`.
+
+    One that is alone in it has the name that its command lines give it.
+    """
+    labels = row.labels or {key: label(row.runs, key) for key in overridden([row.runs]) if key != "stage"}
+    said = {key: value for key, value in labels.items() if value not in UNSAID}
     if "experiment" in said:  # it names the settings that it makes; the others were asked for beside it
         asked = {key for run in row.runs for key in run.overrides}
         said = {key: value for key, value in said.items() if key in asked}
