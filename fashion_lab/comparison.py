@@ -7,12 +7,11 @@ import numpy as np
 from rich.table import Table
 
 from fashion_lab.evaluation import OTHERS
-from fashion_lab.outcomes import Outcomes
+from fashion_lab.outcomes import STAGE_2, Outcomes
 from fashion_lab.studies.draws import paired_difference
 from fashion_lab.studies.resampling import Interval
 
 TOLD = ("map_at_r", "precision_at_1", "precision_at_5")
-STAGE_1, STAGE_2, NO_STAGE_1 = "stage 1", "stage 2", "untrained"
 VIEWS = {"": "", "other_senders": "the query's sender hidden", "product": "by product"}
 
 

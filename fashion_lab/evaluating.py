@@ -15,7 +15,7 @@ from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.runs import TrainedRun, read_run
 from fashion_lab.evaluations import classifier_facts, encoder_facts
 from fashion_lab.evaluations.page import render
-from fashion_lab.outcomes import Outcomes
+from fashion_lab.outcomes import Outcomes, beside
 from fashion_lab.results import surroundings, write_json
 from fashion_lab.run_files import BEST, FOLDER, LAST
 
@@ -67,10 +67,9 @@ def evaluated(
     facts = part.facts_of(run, catalog, store, split, flips=flips, cache=cache, trusted=trusted)
     outcomes = facts.pop("outcomes")
     folder.mkdir(parents=True, exist_ok=True)
-    if out is None:
-        replace(outcomes, split=name).save(home)
-    else:
-        outcomes.save(folder)
+    found = {name: outcomes} | {beside(name, what): one for what, one in facts.pop("beside", {}).items()}
+    for kept_as, one in found.items():
+        replace(one, split=kept_as).save(home if out is None else folder)
     shared = _circumstances(run, catalog, outcomes, split, flips)
     title = f"{home.name}: {run.blueprint.stage} on {split}{FLIPPED if flips else ''}"
     page = render({"title": title, "note": NOTES.get(split), **shared, **facts})

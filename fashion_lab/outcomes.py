@@ -21,9 +21,16 @@ FORMAT = 1
 VALIDATION, START, LAST_EPOCH = "validation", "validation-start", "validation-last"
 """Names of what a training leaves: of its best checkpoint, of where stage 2 began, of the last epoch."""
 
-RAW, PRETRAINED = "raw pixels", "pretrained backbone"
-BESIDE = {RAW: "validation-raw", PRETRAINED: "validation-pretrained"}
-"""Embeddings that stage 2 is compared with besides the one that it started from: names of what they leave."""
+RAW, PRETRAINED, STAGE_1 = "raw pixels", "pretrained backbone", "stage 1"
+STAGE_2, NO_STAGE_1 = "stage 2", "untrained"
+BESIDE = {RAW: "raw", PRETRAINED: "pretrained", STAGE_1: "start"}
+"""Embeddings that stage 2 is compared with: what the names of their outcomes end with."""
+
+
+def beside(split: str, embedding: str) -> str:
+    """Name the outcomes of an embedding that stage 2 is compared with: `test-raw`."""
+    return f"{split}-{BESIDE[embedding]}"
+
 
 CORRECT = "accuracy"
 """The score of a classifier: 1 where it is right, else 0."""

@@ -6,11 +6,21 @@ from pathlib import Path
 from typing import Any
 
 from fashion_lab.assembly import Parts
-from fashion_lab.comparison import NO_STAGE_1, STAGE_1, STAGE_2, compare, gains, told_by
+from fashion_lab.comparison import compare, gains, told_by
 from fashion_lab.data.similarity import CLASS
 from fashion_lab.evaluation import GALLERY, classified, means_of, raw_pixels, retrieved
 from fashion_lab.modules.siamese import SiameseModule
-from fashion_lab.outcomes import BESIDE, PRETRAINED, RAW, START, VALIDATION, Outcomes
+from fashion_lab.outcomes import (
+    NO_STAGE_1,
+    PRETRAINED,
+    RAW,
+    STAGE_1,
+    STAGE_2,
+    START,
+    VALIDATION,
+    Outcomes,
+    beside,
+)
 from fashion_lab.pretrained import pretrained
 
 
@@ -40,7 +50,7 @@ def stage_2_compared(parts: Parts, folder: Path, trusted: Sequence[str] = ()) ->
         return {}
     others = _floors(parts, parts.module.network.embedding_network.normalize, trusted)
     for name, outcomes in others.items():
-        replace(outcomes, split=BESIDE[name]).save(folder)
+        replace(outcomes, split=beside(VALIDATION, name)).save(folder)
     others[STAGE_1 if parts.record["parent"] else NO_STAGE_1] = Outcomes.load(folder, START)
     after = Outcomes.load(folder, VALIDATION)
     told = told_by(after, parts.record["config"].get("similar_by", CLASS))

@@ -163,6 +163,19 @@ def test_the_page_asks_nobody_and_runs_nothing(stage):
         assert page.count('src="data:image/jpeg') >= 7
 
 
+def test_what_stage_2_is_compared_with_is_kept_by_picture_too():
+    evaluated("ckpt=siamese", "split=test")
+    result, after = result_of("siamese/evaluation/test"), Outcomes.load(Path("siamese"), "test")
+    for name, split in (("stage 1", "test-start"), ("raw pixels", "test-raw")):
+        before = Outcomes.load(Path("siamese"), split)
+        assert before.same_pictures(after)
+        assert np.nanmean(before.scores["map_at_r"]) == pytest.approx(result["compared"][name]["map_at_r"])
+    (table,) = summary(*find_runs([Path("siamese")]), split="test").tables
+    gain = next(one for one in table.helped if one.metric == "test/map_at_r").gains["stage 1"].amount
+    assert gain.value == pytest.approx(result["gained"]["stage 1"]["map_at_r"]["value"])
+    assert gain.over == "pictures"
+
+
 def test_a_run_of_elsewhere_leaves_its_outcomes_with_out():
     evaluated("ckpt=classifier/checkpoints/best.ckpt", "split=test", "out=apart")
     assert Path("apart/outcomes/test.npz").is_file()

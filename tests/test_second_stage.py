@@ -83,6 +83,34 @@ def test_raw_pixels_are_paired_by_picture_too(tmp_path):
     assert gain.over == "senders"
 
 
+def test_on_another_split_it_is_what_evaluate_found(tmp_path):
+    rng, means = np.random.default_rng(0), []
+    for seed in range(3):
+        folder = stage_two(tmp_path / str(seed), seed)
+        scores = {"test-start": rng.random(N), "test-raw": rng.random(N), "test": rng.random(N)}
+        for split, values in scores.items():
+            save_outcomes(folder, values, split=split, metric="map_at_r", groups=GROUPS)
+        before, raw, after = (float(values.mean()) for values in scores.values())
+        compared = {"raw pixels": raw, "stage 1": before, "stage 2": after}
+        path = folder / "evaluation/test/result.json"
+        path.parent.mkdir(parents=True)
+        interval = {"value": after, "low": 0.0, "high": 1.0, "units": 30}
+        others = {name: {"map_at_r": value} for name, value in compared.items()}
+        path.write_text(json.dumps({"metrics": {"map_at_r": interval}, "compared": others}))
+        means.append((before, raw, after, list(scores.values())))
+    (table,) = summary(*find_runs([tmp_path]), split="test").tables
+    (one,) = table.helped
+    assert (one.metric, list(one.values)) == ("test/map_at_r", ["raw pixels", "stage 1", "stage 2"])
+    assert one.values["stage 1"].value == pytest.approx(np.mean([mean[0] for mean in means]))
+    assert one.values["raw pixels"].value == pytest.approx(np.mean([mean[1] for mean in means]))
+    pictures = np.mean([mean[3] for mean in means], axis=0)  # of three seeds
+    expected = paired_difference(pictures[2], pictures[0], GROUPS)
+    gain = one.gains["stage 1"]
+    assert (gain.amount.value, gain.amount.low) == pytest.approx((expected.value, expected.low))
+    assert gain.repeats.half == pytest.approx(estimate([mean[2] - mean[0] for mean in means]).half)
+    assert set(helped(tmp_path)) == {"map_at_r", "precision_at_1", "other_senders/map_at_r"}
+
+
 def test_other_embeddings_stand_beside(tmp_path):
     for seed, (start, after) in enumerate(zip(START, AFTER, strict=True)):
         compared = {

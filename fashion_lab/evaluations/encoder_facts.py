@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from fashion_lab.callbacks.queries import find_queries
 from fashion_lab.checkpoint import RECORD, read
-from fashion_lab.comparison import STAGE_1, STAGE_2, compare, gains, told_by
+from fashion_lab.comparison import compare, gains, told_by
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.similarity import CLASS
@@ -19,7 +19,7 @@ from fashion_lab.encoders.torch_encoder import at_rest
 from fashion_lab.evaluation import Flipped, embedded, raw_pixels, retrieved
 from fashion_lab.evaluations import searches, sights
 from fashion_lab.networks import SiameseEncoder
-from fashion_lab.outcomes import PRETRAINED, RAW, Outcomes
+from fashion_lab.outcomes import PRETRAINED, RAW, STAGE_1, STAGE_2, Outcomes
 from fashion_lab.pretrained import pretrained
 
 LASTING = ("metrics", "class_rows", "compared", "gained")
@@ -35,7 +35,7 @@ def facts_of(
     cache: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> dict[str, Any]:
-    """Find everything that the page shows, and `outcomes`."""
+    """Find everything that the page shows, and `outcomes`, also of the embeddings `beside`."""
     is_unit = run.network.normalize
     network: nn.Module = Flipped(run.network, normalize=is_unit) if flips else run.network
     outcomes, vectors_ND = embedded(network, catalog, store, split)
@@ -48,6 +48,7 @@ def facts_of(
     told = told_by(outcomes, record["config"].get("similar_by", CLASS))
     return {
         "outcomes": outcomes,
+        "beside": others,
         "metrics": metrics,
         "views": searches.views(metrics),
         "class_rows": searches.by_class(outcomes),

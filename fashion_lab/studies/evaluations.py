@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from fashion_lab.outcomes import STAGE_2
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
 from fashion_lab.studies.resampling import Interval
@@ -27,8 +28,8 @@ def with_evaluation(runs: Sequence[Run], split: str) -> tuple[list[Run], list[st
     for run in runs:
         path = run.folder / FOLDER / split / RESULT
         try:
-            metrics = json.loads(path.read_text())["metrics"] if path.is_file() else {}
-            found.append(_added(run, split, metrics))
+            result = json.loads(path.read_text()) if path.is_file() else None
+            found.append(run if result is None else _added(run, split, result))
         except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
             problems.append(f"{path} cannot be used: {' '.join(str(error).split())}")
             found.append(run)
@@ -42,9 +43,19 @@ def with_evaluation(runs: Sequence[Run], split: str) -> tuple[list[Run], list[st
     return found, problems
 
 
-def _added(run: Run, split: str, metrics: Mapping[str, Mapping[str, Any]]) -> Run:
-    if not metrics:
-        return run
+def compared_metrics(compared: Mapping[str, Any], split: str) -> dict[str, float]:
+    """Name what other embeddings than stage 2's got as metrics are: `test raw pixels/map_at_r`."""
+    return {
+        f"{split} {name}/{metric}": float(value)
+        for name, metrics in compared.items()
+        if isinstance(metrics, Mapping) and name != STAGE_2
+        for metric, value in metrics.items()
+        if isinstance(value, int | float)
+    }
+
+
+def _added(run: Run, split: str, evaluation: Mapping[str, Any]) -> Run:
+    metrics = evaluation["metrics"]
     named = {f"{split}/{name.removeprefix(f'{split}/')}": value for name, value in metrics.items()}
     values = {name: _number(value["value"]) for name, value in named.items()}
     intervals = {
@@ -52,7 +63,8 @@ def _added(run: Run, split: str, metrics: Mapping[str, Mapping[str, Any]]) -> Ru
         for name, value in named.items()
         if value.get("low") is not None and value.get("high") is not None
     }
-    result = {**run.result, "metrics": {**run.result["metrics"], **values}}
+    others = compared_metrics(evaluation.get("compared") or {}, split)
+    result = {**run.result, "metrics": {**run.result["metrics"], **values, **others}}
     return dataclasses.replace(run, result=result, intervals={**run.intervals, **intervals})
 
 

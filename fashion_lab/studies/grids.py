@@ -3,10 +3,11 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from fashion_lab.outcomes import STAGE_2
 from fashion_lab.studies.cells import NOTHING, costs, gained, over, over_both, p_text, written
 from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.notes import heading, help_notes, notes
-from fashion_lab.studies.second_stage import AFTER, Helped
+from fashion_lab.studies.second_stage import Helped
 from fashion_lab.studies.tables import Line, Report, Table
 
 UNFINISHED = ("folder", "overrides", "state", "what to do")
@@ -86,7 +87,7 @@ def _second_stage(table: Table) -> Grid:
     lines = [_embeddings(table, one) for one in table.helped]
     head = list(dict.fromkeys(name for line in lines for name in line))
     head.sort(
-        key=lambda name: (name == OVER, " − " in name, name == AFTER)
+        key=lambda name: (name == OVER, " − " in name, name == STAGE_2)
     )  # embeddings, stage 2, differences
     words = [name for name in ("recipe", "metric") if name in head]
     head = [*words, *(name for name in head if name not in words)]
@@ -100,7 +101,7 @@ def _embeddings(table: Table, one: Helped) -> dict[str, str]:
     for name, found in one.values.items():
         cells[name] = written(found, one.row.values)
     for name, gain in one.gains.items():
-        cells[f"{AFTER} − {name}"] = NOTHING if gain is None else gained(gain)
+        cells[f"{STAGE_2} − {name}"] = NOTHING if gain is None else gained(gain)
     each = {name: over_both(gain) for name, gain in one.gains.items() if gain is not None}
     if len(set(each.values())) > 1:
         return {**cells, OVER: "; ".join(f"{name}: {text}" for name, text in each.items())}

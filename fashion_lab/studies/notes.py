@@ -54,7 +54,7 @@ def help_notes(table: Table) -> list[str]:
     """What a reader must know beside the table of what stage 2 did."""
     gains = [gain for one in table.helped for gain in one.gains.values() if gain is not None]
     said = ["differences: of embeddings on the same pictures, by run", *_how_paired(gains)]
-    if any(one.metric.startswith("other_senders/") for one in table.helped):
+    if any("other_senders/" in one.metric for one in table.helped):
         said.append("other_senders/: items of the query's own sender are hidden from it")
     if len({id(one.row) for one in table.helped}) > FEW:
         said.append(f"more than {FEW} recipes: the monitored metric only")

@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from fashion_lab.outcomes import STAGE_2
 from fashion_lab.studies.amounts import Amount
 from fashion_lab.studies.grids import UNFINISHED, unfinished_rows
 from fashion_lab.studies.groups import Row
 from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.notes import help_notes, notes, why_apart
 from fashion_lab.studies.pairing import Difference
-from fashion_lab.studies.second_stage import AFTER, Helped
+from fashion_lab.studies.second_stage import Helped
 from fashion_lab.studies.tables import Line, Report, Table
 
 
@@ -79,7 +80,7 @@ def _stage_two(table: Table, row: Row) -> dict[str, Any]:
             continue
         for name, gain in one.gains.items():
             found[f"{name}/{one.metric}"] = one.values[name]
-            found[f"{AFTER} - {name}/{one.metric}"] = None if gain is None else gain.amount
+            found[f"{STAGE_2} - {name}/{one.metric}"] = None if gain is None else gain.amount
     return _flat(found)
 
 

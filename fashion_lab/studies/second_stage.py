@@ -1,16 +1,18 @@
 """Did stage 2 help? The embeddings before and after it, on the same pictures with the same metrics."""
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fashion_lab.outcomes import NO_STAGE_1, STAGE_1, STAGE_2
 from fashion_lab.studies.amounts import Amount, amount
+from fashion_lab.studies.evaluations import compared_metrics
 from fashion_lab.studies.groups import Row, Study
 from fashion_lab.studies.pairing import Difference, Side, difference
 from fashion_lab.studies.runs import Run
 from fashion_lab.studies.shelf import Shelf
 
-AFTER, BEFORE, UNTRAINED = "stage 2", "stage 1", "untrained"
+VAL = "val"
 USUAL = ("map_at_r", "precision_at_1", "precision_at_5")
 METRICS = (*USUAL, *(f"{view}/{name}" for view in ("other_senders", "product") for name in USUAL))
 FEW = 3  # recipes whose every metric is shown, of more the monitored one: a table is for reading; assumption
@@ -18,7 +20,10 @@ FEW = 3  # recipes whose every metric is shown, of more the monitored one: a tab
 
 @dataclass(frozen=True)
 class Helped:
-    """A metric of a recipe: its value by embedding, and how stage 2's differs from each other one's."""
+    """A metric of a recipe: its value by embedding, and how stage 2's differs from each other one's.
+
+    Of another split than validation the metric's name begins with it: `test/map_at_r`.
+    """
 
     row: Row
     metric: str
@@ -26,38 +31,46 @@ class Helped:
     gains: Mapping[str, Difference | None]
 
 
-def did_it_help(study: Study, shelf: Shelf) -> list[Helped]:
-    """Compare the embeddings of a study's stage 2 runs; empty where no run measured the embedding before."""
-    rows = [_with_others(row) for row in study.rows]
+def did_it_help(study: Study, shelf: Shelf, split: str = VAL) -> list[Helped]:
+    """Compare the embeddings of a study's stage 2 runs; empty where no run measured the embedding before.
+
+    Args:
+        study: whose runs.
+        shelf: their outcomes.
+        split: what they are compared on; another than validation is what `evaluate` found.
+    """
+    rows = [_with_others(row) for row in study.rows] if split == VAL else study.rows
     had = {name for row in rows for run in row.runs for name in run.result["metrics"]}
-    metrics = [name for name in METRICS if {f"val/{name}", f"val_start/{name}"} <= had]
+    others = {prefix for row in rows for prefix in _others(row, split).values()}
+    metrics = [
+        name for name in METRICS if f"{split}/{name}" in had and had & {f"{other}/{name}" for other in others}
+    ]
     if len(rows) > FEW:
         monitored = {run.result["monitor"]["metric"].partition("/")[2] for run in study.runs}
         metrics = [name for name in metrics if name in monitored] or metrics[:1]
-    return [_helped(row, metric, shelf) for row in rows for metric in metrics]
+    return [_helped(row, metric, shelf, split) for row in rows for metric in metrics]
 
 
-def _helped(row: Row, metric: str, shelf: Shelf) -> Helped:
-    prefixes = {**{name: name for name in _others(row.runs)}, _before(row): "val_start", AFTER: "val"}
+def _helped(row: Row, metric: str, shelf: Shelf, split: str) -> Helped:
+    others = _others(row, split)
+    prefixes = {**others, STAGE_2: split}
     values = {name: amount(row, f"{prefix}/{metric}", shelf) for name, prefix in prefixes.items()}
-    after = Side(row.runs, f"val/{metric}")
+    after = Side(row.runs, f"{split}/{metric}")
     gains = {
         name: difference(after, Side(row.runs, f"{prefix}/{metric}"), shelf)
-        for name, prefix in prefixes.items()
-        if name != AFTER
+        for name, prefix in others.items()
     }
-    return Helped(row, metric, values, gains)
+    return Helped(row, metric if split == VAL else f"{split}/{metric}", values, gains)
 
 
-def _before(row: Row) -> str:
-    """What stage 2 started from."""
-    return BEFORE if all(run.result.get("parent") for run in row.runs) else UNTRAINED
-
-
-def _others(runs: Sequence[Run]) -> list[str]:
-    """Embeddings that a run was compared with, besides its own two: raw pixels, a pretrained backbone."""
-    names = dict.fromkeys(name for run in runs for name in run.result.get("compared") or {})
-    return [name for name in names if name not in (BEFORE, AFTER)]
+def _others(row: Row, split: str) -> dict[str, str]:
+    """Name what stage 2 was compared with, and the prefix of its metrics; what it began with is the last."""
+    marks = dict.fromkeys(name.partition("/")[0] for run in row.runs for name in run.result["metrics"])
+    others = {mark.removeprefix(f"{split} "): mark for mark in marks if mark.startswith(f"{split} ")}
+    if split == VAL:
+        began = all(run.result.get("parent") for run in row.runs)
+        others[STAGE_1 if began else NO_STAGE_1] = "val_start"
+    return others
 
 
 def _with_others(row: Row) -> Row:
@@ -65,15 +78,10 @@ def _with_others(row: Row) -> Row:
 
 
 def _flat(run: Run) -> Run:
-    """Put what the run was compared with among its metrics: `raw pixels/map_at_r`."""
+    """Put what the run was compared with among its metrics; where it began is `val_start` there."""
     compared = run.result.get("compared")
     if not isinstance(compared, Mapping):
         return run
-    more = {
-        f"{name}/{metric}": value
-        for name, metrics in compared.items()
-        if isinstance(metrics, Mapping) and name not in (BEFORE, AFTER)
-        for metric, value in metrics.items()
-        if isinstance(value, int | float)
-    }
+    known = {name: metrics for name, metrics in compared.items() if name not in (STAGE_1, NO_STAGE_1)}
+    more = compared_metrics(known, VAL)
     return dataclasses.replace(run, result={**run.result, "metrics": {**run.result["metrics"], **more}})

@@ -8,11 +8,11 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from fashion_lab.outcomes import BESIDE, FOLDER, LAST_EPOCH, START, VALIDATION, Outcomes
+from fashion_lab.outcomes import BESIDE, FOLDER, LAST_EPOCH, START, VALIDATION, Outcomes, beside
 from fashion_lab.studies.resampling import Floats
 from fashion_lab.studies.runs import Run
 
-SPLITS = {"val": VALIDATION, "val_start": START, "val_last": LAST_EPOCH, **BESIDE}
+SPLITS = {"val": VALIDATION, "val_start": START, "val_last": LAST_EPOCH}
 """Prefixes of metrics that are not the names of their files."""
 
 
@@ -51,8 +51,7 @@ class Shelf:
 
     def outcomes(self, run: Run, metric: str) -> Outcomes | None:
         """Find the outcomes of the split that a metric is of; None without them."""
-        prefix = metric.partition("/")[0]
-        split = SPLITS.get(prefix, prefix)
+        split = _file(metric.partition("/")[0])
         if (run.folder, split) not in self._read:
             self._read[run.folder, split] = self._load(run.folder, split)
         return self._read[run.folder, split]
@@ -65,6 +64,15 @@ class Shelf:
         except ValueError as error:
             self.problems.append(str(error))
             return None
+
+
+def _file(prefix: str) -> str:
+    """Name the file that a metric is of: `test raw pixels/map_at_r` is of `test-raw`."""
+    for embedding in BESIDE:
+        split = prefix.removesuffix(f" {embedding}")
+        if split != prefix:
+            return beside(_file(split), embedding)
+    return SPLITS.get(prefix, prefix)
 
 
 def _alike(one: Scores, other: Scores) -> bool:

@@ -11,7 +11,7 @@ from fashion_lab.studies.groups import Row, Study, ordered, studies_of
 from fashion_lab.studies.naming import baseline_of, check_baseline
 from fashion_lab.studies.pairing import Difference, Side, difference
 from fashion_lab.studies.runs import Run, Unfinished
-from fashion_lab.studies.second_stage import Helped, did_it_help
+from fashion_lab.studies.second_stage import VAL, Helped, did_it_help
 from fashion_lab.studies.shelf import Shelf
 
 USUAL = ("val/macro_f1", "val/precision_at_1")
@@ -100,7 +100,7 @@ def summary(
     check_baseline(studies, baselines, baseline)
     shelf = Shelf()
     tables = [
-        _table(study, list(metrics) or _usual(study, split), against, shelf)
+        _table(study, list(metrics) or _usual(study, split), against, shelf, split or VAL)
         for study, against in zip(studies, baselines, strict=True)
     ]
     return Report(tables, unfinished, [*problems, *shelf.problems])
@@ -143,9 +143,9 @@ def _usual(study: Study, split: str | None) -> list[str]:
     return [name for name in names if name in had]
 
 
-def _table(study: Study, metrics: Sequence[str], baseline: Row | None, shelf: Shelf) -> Table:
+def _table(study: Study, metrics: Sequence[str], baseline: Row | None, shelf: Shelf, split: str) -> Table:
     lines = [_line(row, metrics, baseline, shelf) for row in study.rows]
-    return Table(study, metrics, lines, baseline, did_it_help(study, shelf), _order(study, metrics))
+    return Table(study, metrics, lines, baseline, did_it_help(study, shelf, split), _order(study, metrics))
 
 
 def _line(row: Row, metrics: Sequence[str], baseline: Row | None, shelf: Shelf) -> Line:
