@@ -1,7 +1,7 @@
 """The words of a sweep's command line: `seeds=5`, `folds=3` and `resume=<a sweep's folder>`, written out."""
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,13 +17,16 @@ REPEATS = {"folds": ("data.fold", 2), "seeds": ("seed", 1)}
 """What counts repeats: the key that takes 0, 1, ..., and the smallest count."""
 
 FLAGS = ("-m", "--multirun")
+CONFIG_DIR = ("--config-dir", "-cd")
+"""Hydra's flag that names a folder with configs of one's own."""
 
 
 def sweep_words(words: Sequence[str]) -> list[str]:
     """Write a training's command line as Hydra takes it.
 
     `seeds=5` is `-m seed=range(5)`; `folds=3` is `-m data.folds=3 data.fold=range(3)`; `resume=<sweep>` is
-    the sweep's own command line in its own folder. `-m` may stand anywhere: Hydra alone wants it at an end.
+    the sweep's own command line, `--config-dir` and all, in its own folder. `-m` may stand anywhere: Hydra
+    alone wants it at an end.
 
     Raises:
         ValueError: a count that is none, a key that is given twice, or a word that a sweep cannot go on with.
@@ -53,6 +56,7 @@ def continued(words: Sequence[str]) -> list[str]:
     folder = Path((word or "").partition("=")[2].strip("'\""))
     if word is None or not (folder / MULTIRUN).is_file():
         return list(words)
+    place, words = _config_dir(words)
     more = [other for other in words if other != word and other not in FLAGS]
     for other in more:
         if not _is_of_the_place(_key(other)):
@@ -61,9 +65,10 @@ def continued(words: Sequence[str]) -> list[str]:
                 f"hydra.sweep.dir={folder}: points of another recipe get folders of their own there"
             )
     changed = {"hydra.mode", "hydra.sweep.dir", *map(_key, more)}
-    kept = [other for other in _saved(folder) if _key(other) not in changed]
-    place = str(folder) if PLAIN.fullmatch(str(folder)) else quoted(str(folder))
-    return ["-m", *kept, *more, f"hydra.sweep.dir={place}"]
+    saved = _saved(folder)
+    kept = [other for other in _saved_words(saved) if _key(other) not in changed]
+    name = str(folder) if PLAIN.fullmatch(str(folder)) else quoted(str(folder))
+    return ["-m", *(place or _saved_config_dir(saved, folder)), *kept, *more, f"hydra.sweep.dir={name}"]
 
 
 def resume_words(folder: Path) -> str | None:
@@ -75,10 +80,36 @@ def resume_words(folder: Path) -> str | None:
     return shown("resume", name) if (folder / MULTIRUN).is_file() else None
 
 
-def _saved(folder: Path) -> Iterator[str]:
+def _saved(folder: Path) -> dict[str, Any]:
     saved: Any = OmegaConf.to_container(OmegaConf.load(folder / MULTIRUN), resolve=False)
-    overrides = saved["hydra"]["overrides"]
-    yield from map(str, [*overrides["hydra"], *overrides["task"]])
+    hydra: dict[str, Any] = saved["hydra"]
+    return hydra
+
+
+def _saved_words(saved: dict[str, Any]) -> list[str]:
+    return [str(word) for word in (*saved["overrides"]["hydra"], *saved["overrides"]["task"])]
+
+
+def _saved_config_dir(saved: dict[str, Any], folder: Path) -> list[str]:
+    """Give the folder of configs that a sweep was started with, as words; none for none."""
+    sources = saved.get("runtime", {}).get("config_sources", [])
+    for path in (source["path"] for source in sources if source["provider"] == "command-line"):
+        if not Path(path).is_dir():
+            raise ValueError(
+                f"resume={folder} was started with --config-dir={path}, which is not there; add "
+                "--config-dir=<where it is now>"
+            )
+        return ["--config-dir", path]
+    return []
+
+
+def _config_dir(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Split words into the folder of configs of one's own, as words, and the rest."""
+    for number, word in enumerate(words):
+        if word.partition("=")[0] in CONFIG_DIR:
+            end = number + (1 if "=" in word else 2)
+            return list(words[number:end]), [*words[:number], *words[end:]]
+    return [], list(words)
 
 
 def _key(word: str) -> str:

@@ -1,5 +1,7 @@
 """Counts of repeats and `resume=<a sweep's folder>`, as Hydra takes them."""
 
+from pathlib import Path
+
 import pytest
 from omegaconf import OmegaConf
 
@@ -62,6 +64,20 @@ def test_a_sweep_goes_on_with_its_own_words(sweep):
     own = ["hydra.verbose=true", "threads=2", "seed=range(5)", "ckpt='a b'"]
     assert sweep_words([f"resume={sweep}"]) == ["-m", *own, f"hydra.sweep.dir='{sweep}'"]
     assert sweep_words([f"resume='{sweep}'", "-m"]) == ["-m", *own, f"hydra.sweep.dir='{sweep}'"]
+
+
+def test_configs_of_ones_own_are_found_again(sweep, tmp_path):
+    saved = OmegaConf.load(Path(sweep) / MULTIRUN)
+    mine = {"path": str(tmp_path / "mine"), "schema": "file", "provider": "command-line"}
+    saved.hydra.runtime = {"config_sources": [{"path": "conf", "schema": "file", "provider": "main"}, mine]}
+    OmegaConf.save(saved, Path(sweep) / MULTIRUN)
+    with pytest.raises(ValueError, match=f"--config-dir={tmp_path}/mine, which is not there"):
+        sweep_words([f"resume={sweep}"])
+    for given in (["--config-dir", "moved"], ["--config-dir=moved"], ["-cd", "moved"]):
+        assert sweep_words([f"resume={sweep}", *given])[1:-1][: len(given)] == given
+    (tmp_path / "mine").mkdir()
+    words = sweep_words([f"resume={sweep}"])
+    assert words[:4] == ["-m", "--config-dir", str(tmp_path / "mine"), "hydra.verbose=true"]
 
 
 def test_only_the_place_may_change(sweep):
