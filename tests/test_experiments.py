@@ -1,10 +1,12 @@
 """Every experiment runs one batch, of either stage, on the drawn catalog."""
 
 import json
+from pathlib import Path
 
 import pytest
-from runs import trained
+from runs import composed, trained
 
+from fashion_lab.check import check
 from fashion_lab.config import CONF
 
 EXPERIMENTS = sorted(path.stem for path in (CONF / "experiment").glob("*.yaml"))
@@ -12,6 +14,7 @@ QUICK = (
     *("data=synthetic", "data.products=21", "data.views=4", "data.size=64", "pixels.size=32", "batch_size=8"),
     *("trainer=smoke", "trainer.max_steps=1", "trainer.limit_train_batches=1", "logger=none", "threads=1"),
 )
+TRIES = Path(__file__).parents[1] / "experiments/tries"
 OTHERS = {
     "pretrained10": ("backbone.pretrained=false",),  # its weights are not shipped
     "products_siamese": ("sampler.classes_per_batch=4",),  # of the few products that are drawn here
@@ -29,3 +32,11 @@ def test_it_runs_one_batch(experiment, stage, tmp_path):
     result = json.loads((run / "result.json").read_text())
     assert (result["stage"], result["steps"]) == (stage, 1)
     assert result["metrics"][result["monitor"]["metric"]] is not None
+
+
+@pytest.mark.parametrize("name", sorted(path.stem for path in (TRIES / "try").glob("*.yaml")))
+def test_a_config_folder_of_ones_own_gives_groups_and_options(name, tmp_path):
+    place = f"hydra.searchpath=[file://{TRIES}]"  # what --config-dir= says
+    check(composed(tmp_path, place, f"+try={name}"))
+    joint = composed(tmp_path, place, f"+try={name}", "stage=siamese", "ckpt=null", "loss=joint")
+    assert joint.loss.loss["_target_"] == "pytorch_metric_learning.losses.MultipleLosses"
