@@ -15,6 +15,7 @@ QUICK = (
     *("trainer=smoke", "trainer.max_steps=1", "trainer.limit_train_batches=1", "logger=none", "threads=1"),
 )
 TRIES = Path(__file__).parents[1] / "experiments/tries"
+OF_ONES_OWN = f"hydra.searchpath=[file://{TRIES}]"  # what --config-dir= says
 OTHERS = {
     "pretrained10": ("backbone.pretrained=false",),  # its weights are not shipped
     "products_siamese": ("sampler.classes_per_batch=4",),  # of the few products that are drawn here
@@ -35,8 +36,10 @@ def test_it_runs_one_batch(experiment, stage, tmp_path):
 
 
 @pytest.mark.parametrize("name", sorted(path.stem for path in (TRIES / "try").glob("*.yaml")))
-def test_a_config_folder_of_ones_own_gives_groups_and_options(name, tmp_path):
-    place = f"hydra.searchpath=[file://{TRIES}]"  # what --config-dir= says
-    check(composed(tmp_path, place, f"+try={name}"))
-    joint = composed(tmp_path, place, f"+try={name}", "stage=siamese", "ckpt=null", "loss=joint")
-    assert joint.loss.loss["_target_"] == "pytorch_metric_learning.losses.MultipleLosses"
+def test_a_config_folder_of_ones_own_gives_groups(name, tmp_path):
+    check(composed(tmp_path, OF_ONES_OWN, f"+try={name}"))
+
+
+def test_a_config_folder_of_ones_own_gives_options(tmp_path):
+    cfg = composed(tmp_path, OF_ONES_OWN, "stage=siamese", "ckpt=null", "loss=joint")
+    assert cfg.loss.loss["_target_"] == "pytorch_metric_learning.losses.MultipleLosses"
