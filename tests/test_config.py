@@ -68,7 +68,7 @@ def test_every_option_composes_checks_and_builds(stage, group, option, tmp_path)
     check(cfg)
     check_targets(OmegaConf.to_container(cfg, resolve=True), ())
     for key in BUILT:
-        assert cfg[key] is None or not isinstance(build(cfg[key]), dict), f"{key} names no _target_"
+        assert cfg[key] is None or not isinstance(build(cfg[key]), dict | None), f"{key} names no _target_"
     for node in cfg.callbacks.values():
         assert node is None or build(node) is not None
 

@@ -1,7 +1,7 @@
 """Stage 2 against the trainers of two libraries: the same stage 1 runs, pictures, batches, rates and epochs.
 
     python -m fashion_lab.train experiment=scratch64 seeds=5 hydra.sweep.dir=outputs/scratch64/official
-    python -m fashion_lab.train data=clothing stage=siamese ckpt=outputs/scratch64/official seeds=5 \\
+    python -m fashion_lab.train data=clothing stage=siamese ckpt=outputs/scratch64/official seeds=3 \\
         hydra.sweep.dir=outputs/scratch64/stage2
     python experiments/metric-learning/study.py outputs/scratch64/stage2
 

@@ -93,14 +93,15 @@ def _saved_words(saved: dict[str, Any]) -> list[str]:
 def _saved_config_dir(saved: dict[str, Any], folder: Path) -> list[str]:
     """Give the folder of configs that a sweep was started with, as words; none for none."""
     sources = saved.get("runtime", {}).get("config_sources", [])
-    for path in (source["path"] for source in sources if source["provider"] == "command-line"):
-        if not Path(path).is_dir():
-            raise ValueError(
-                f"resume={folder} was started with --config-dir={path}, which is not there; add "
-                "--config-dir=<where it is now>"
-            )
-        return ["--config-dir", path]
-    return []
+    path = next((source["path"] for source in sources if source["provider"] == "command-line"), None)
+    if path is None:
+        return []
+    if not Path(path).is_dir():
+        raise ValueError(
+            f"resume={folder} was started with --config-dir={path}, which is not there; add "
+            "--config-dir=<where it is now>"
+        )
+    return ["--config-dir", path]
 
 
 def _config_dir(words: Sequence[str]) -> tuple[list[str], list[str]]:
