@@ -1,4 +1,4 @@
-"""An engine in a process of its own: `python engine_process.py write|once|read <settings as JSON> <folder>`.
+"""An engine in a process of its own: `python engine_process.py write|read <settings as JSON> <folder>`.
 
 `write` saves one generation after the other until it is killed: each into a temporary folder that gets its
 name when it is complete, as a gallery does; `read` opens the last one and prints what it finds.
@@ -18,10 +18,10 @@ def generation(number):
     return clustered(400, seed=number), some_ids(400, seed=number)
 
 
-def write(settings, folder, generations):
+def write(settings, folder):
     """Save generations; each is built and changed until it is what `generation` says."""
     index = build(*settings)
-    for number in generations:
+    for number in count(1):
         vectors, ids = generation(number)
         index.build(vectors[:300], ids[:300])
         index.add(vectors[250:] + 1, ids[250:])
@@ -54,4 +54,4 @@ if __name__ == "__main__":
     if verb == "read":
         read(json.loads(told), Path(where))
     else:
-        write(json.loads(told), Path(where), [1] if verb == "once" else count(1))
+        write(json.loads(told), Path(where))

@@ -133,17 +133,10 @@ def test_odd_vectors_are_refused(index, folder):
         index.load(folder, vectors, np.arange(4))
 
 
-def test_another_process_finds_it(settings, make, folder):  # `make` tidies up
-    writer = start("once", settings, folder)
-    _, complaints = writer.communicate(timeout=120)
-    assert writer.returncode == 0, complaints
-    assert answers(settings, folder) == 1
-
-
-def test_killed_in_mid_write(settings, make, folder):
+def test_killed_in_mid_write(settings, make, folder):  # `make` tidies up
     """Kill -9, at any moment: the last complete generation is there, whatever was being written."""
     # seconds; Milvus's client takes long to import
-    waits = (0.07,) if settings[0] == "milvus" else (0.0, 0.03, 0.11)
+    waits = (0.07,) if settings[0] == "milvus" else (0.0, 0.07)
     for wait in waits:
         writer = start("write", settings, folder)
         try:
