@@ -1,4 +1,4 @@
-"""Augmentation of a batch on its device, different for each picture: one affine, one colour step, one box.
+"""Augmentation of a batch on its device, different for each picture: one affine, colour steps, one box.
 
 Everything is a pure function of the pictures and of uniform random numbers, so it repeats exactly wherever
 the numbers do. B pictures, H x W pixels.
@@ -9,6 +9,8 @@ import math
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+
+from fashion_lab.data.recolour import CHANGES, recolour
 
 FILL = 1.0  # white, normalised: what letterboxing and transparent pictures have around them
 GREY_WEIGHTS = (0.299, 0.587, 0.114)  # luma of ITU-R BT.601, as Pillow's "L"
@@ -25,6 +27,8 @@ class Augment:
         brightness: added, drawn from -brightness .. brightness, where 1 is from middle grey to white.
         contrast: factor around the picture's mean, from 1 - contrast .. 1 + contrast.
         saturation: factor around the picture's grey version, from 1 - saturation .. 1 + saturation.
+        recolour: probability of a colour change drawn from eight, of any strength, see
+            `fashion_lab.data.recolour`.
         erasing: probability of one grey box over 2 to 20 % of the picture (Zhong et al. 2017, "Random
             Erasing").
         mixup: alpha of the Beta distribution that `mix` blends by, classifier only (Zhang et al. 2017,
@@ -32,7 +36,7 @@ class Augment:
         cutmix: likewise of `cut` (Yun et al. 2019, "CutMix", section 3.1); its batches are not mixed up too.
     """
 
-    DRAWS = 13
+    DRAWS = 15
     """Uniform random numbers that a picture needs."""
 
     def __init__(
@@ -45,6 +49,7 @@ class Augment:
         brightness: float = 0.0,
         contrast: float = 0.0,
         saturation: float = 0.0,
+        recolour: float = 0.0,
         erasing: float = 0.0,
         mixup: float = 0.0,
         cutmix: float = 0.0,
@@ -54,6 +59,7 @@ class Augment:
             "scale": scale,
             "translation": translation,
             "contrast": contrast,
+            "recolour": recolour,
             "erasing": erasing,
         }
         for name, value in shares.items():
@@ -64,7 +70,7 @@ class Augment:
             _require(name, value, 0 <= value < math.inf, "0 or more")
         self.flip, self.rotation, self.scale, self.translation = flip, rotation, scale, translation
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
-        self.erasing, self.mixup, self.cutmix = erasing, mixup, cutmix
+        self.recolour, self.erasing, self.mixup, self.cutmix = recolour, erasing, mixup, cutmix
 
     def __call__(self, images_BCHW: Tensor, draws_BN: Tensor) -> Tensor:
         """Change float32 pictures [B, 3, H, W] by uniform draws [B, DRAWS]."""
@@ -73,6 +79,8 @@ class Augment:
             images_BCHW = self._affine(images_BCHW, *draw[:5])
         if self.brightness or self.contrast or self.saturation:
             images_BCHW = self._colour(images_BCHW, *draw[5:8])
+        if self.recolour:
+            images_BCHW = self._recolour(images_BCHW, *draw[13:15])
         if self.erasing:
             images_BCHW = self._erase(images_BCHW, *draw[8:13])
         return images_BCHW
@@ -98,6 +106,10 @@ class Augment:
         mean = grey.mean((2, 3), keepdim=True)
         images = torch.lerp(mean, images, _column(1 + _span(contrast, self.contrast)))
         return images.add_(_column(_span(bright, self.brightness))).clamp_(-1, 1)
+
+    def _recolour(self, images: Tensor, chance: Tensor, strength: Tensor) -> Tensor:
+        choice = (chance / self.recolour * len(CHANGES)).long()  # beyond the last one: none
+        return recolour(images, choice, strength)
 
     def _erase(
         self, images: Tensor, chance: Tensor, size: Tensor, shape: Tensor, x: Tensor, y: Tensor

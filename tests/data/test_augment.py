@@ -6,6 +6,7 @@ from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 
 from fashion_lab.data.augment import Augment, cut, mix
+from fashion_lab.data.recolour import CHANGES, recolour
 
 MIDDLE = 0.5  # the draw that changes nothing
 NAMES = [
@@ -22,9 +23,11 @@ NAMES = [
     "shape",
     "x",
     "y",
+    "recolour",
+    "strength",
 ]
 ALL = {"flip": 0.5, "rotation": 15, "scale": 0.2, "translation": 0.1, "brightness": 0.2, "contrast": 0.3}
-ALL |= {"saturation": 0.3, "erasing": 0.5}
+ALL |= {"saturation": 0.3, "erasing": 0.5, "recolour": 0.9}
 
 
 @pytest.fixture
@@ -41,6 +44,7 @@ def draws(batch=3, **given):
     table = torch.full((batch, Augment.DRAWS), MIDDLE)
     table[:, 0] = 0.99  # no mirror image
     table[:, 8] = 0.99  # no box
+    table[:, 13] = 0.99  # no drawn colour change
     for name, values in given.items():
         table[:, NAMES.index(name)] = torch.as_tensor(values, dtype=torch.float32)
     return table
@@ -129,12 +133,21 @@ def test_saturation_keeps_grey_pictures_grey():
     torch.testing.assert_close(changed, grey, rtol=0, atol=1e-6)
 
 
+def test_recolour_draws_each_change_and_none():
+    picture = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    chances = [(number + 0.5) / 10 for number in range(len(CHANGES) + 1)]
+    expected = recolour(picture.expand(9, -1, -1, -1), torch.arange(9), torch.full((9,), 0.8))
+    changed = Augment(recolour=0.8)(picture.expand(9, -1, -1, -1), draws(9, recolour=chances, strength=0.8))
+    assert torch.equal(changed, expected)
+    assert torch.equal(changed[8], picture[0])
+
+
 def test_erasing_against_a_naive_box(pictures):
     uniform = torch.rand(3, Augment.DRAWS, generator=torch.Generator().manual_seed(5))
     uniform[:, 8] = torch.tensor([0.1, 0.9, 0.3])
     erased = Augment(erasing=0.5)(pictures, uniform)
     for picture, row, result in zip(pictures, uniform.tolist(), erased, strict=True):
-        chance, size, shape, x, y = row[8:]
+        chance, size, shape, x, y = row[8:13]
         area, aspect = 0.02 + 0.18 * size, math.exp((2 * shape - 1) * math.log(3))
         height, width = math.sqrt(area * aspect) * 32, math.sqrt(area / aspect) * 32
         top, left = y * (32 - height), x * (32 - width)
