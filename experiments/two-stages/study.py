@@ -16,7 +16,7 @@ from typing import NamedTuple
 HERE = Path(__file__).parent
 RUNS = Path("outputs/studies/two-stages")
 FOLDS = 3
-RECIPES = {"notebook": ["experiment=notebook"], "default": []}
+RECIPES = {"notebook": ["experiment=notebook"], "default": ["augment=catalog"]}  # the default as it was
 REPEATS = {
     "official": [[f"seed={seed}"] for seed in range(3)],
     "folds": [[f"data.folds={FOLDS}", f"data.fold={fold}", f"seed={fold}"] for fold in range(FOLDS)],
