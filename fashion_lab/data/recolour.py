@@ -21,9 +21,10 @@ Change = Callable[
 
 def recolour(images_BCHW: Tensor, choice_B: Tensor, strength_B: Tensor) -> Tensor:
     """Change each normalised picture by the one of `CHANGES` chosen for it; any other number leaves it."""
+    choice_B = choice_B.clamp(max=len(CHANGES))
+    sizes = choice_B.bincount(minlength=len(CHANGES) + 1).tolist()  # the one wait for the device
     changed = images_BCHW.clone()
-    for number, change in enumerate(CHANGES.values()):
-        (rows,) = (choice_B == number).nonzero(as_tuple=True)
+    for rows, change in zip(torch.split(choice_B.argsort(), sizes), CHANGES.values(), strict=False):
         if len(rows):
             result = change(images_BCHW[rows] / 2 + 0.5, strength_B[rows].view(-1, 1, 1, 1))
             changed[rows] = result.clamp(0, 1) * 2 - 1
