@@ -14,9 +14,8 @@ from torchvision.transforms.v2 import functional as V
 REACH = 0.99  # of a factor around 1
 FEWEST_BITS, MOST_BITS = 2, 8
 
-Change = Callable[
-    [Tensor, Tensor], Tensor
-]  # of pictures [B, 3, H, W], by strengths [B, 1, 1, 1], all in 0 .. 1
+# of pictures [B, 3, H, W] by strengths [B, 1, 1, 1], both in 0 .. 1
+Change = Callable[[Tensor, Tensor], Tensor]
 
 
 def recolour(images_BCHW: Tensor, choice_B: Tensor, strength_B: Tensor) -> Tensor:
