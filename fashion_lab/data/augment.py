@@ -108,8 +108,8 @@ class Augment:
         return images.add_(_column(_span(bright, self.brightness))).clamp_(-1, 1)
 
     def _recolour(self, images: Tensor, chance: Tensor, strength: Tensor) -> Tensor:
-        choice = (chance / self.recolour * len(CHANGES)).long()  # beyond the last one: none
-        return recolour(images, choice, strength)
+        choice = (chance / self.recolour).clamp(max=1) * len(CHANGES)  # beyond the last one: none
+        return recolour(images, choice.long(), strength)
 
     def _erase(
         self, images: Tensor, chance: Tensor, size: Tensor, shape: Tensor, x: Tensor, y: Tensor

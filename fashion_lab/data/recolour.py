@@ -19,8 +19,7 @@ Change = Callable[[Tensor, Tensor], Tensor]
 
 
 def recolour(images_BCHW: Tensor, choice_B: Tensor, strength_B: Tensor) -> Tensor:
-    """Change each normalised picture by the one of `CHANGES` chosen for it; any other number leaves it."""
-    choice_B = choice_B.clamp(max=len(CHANGES))
+    """Change each normalised picture by the one of `CHANGES` chosen for it; their number leaves it."""
     sizes = choice_B.bincount(minlength=len(CHANGES) + 1).tolist()  # the one wait for the device
     changed = images_BCHW.clone()
     for rows, change in zip(torch.split(choice_B.argsort(), sizes), CHANGES.values(), strict=False):

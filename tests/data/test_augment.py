@@ -140,6 +140,8 @@ def test_recolour_draws_each_change_and_none():
     changed = Augment(recolour=0.8)(picture.expand(9, -1, -1, -1), draws(9, recolour=chances, strength=0.8))
     assert torch.equal(changed, expected)
     assert torch.equal(changed[8], picture[0])
+    rarely = Augment(recolour=1e-30)(picture, draws(1, recolour=0.5))
+    assert torch.equal(rarely, picture)
 
 
 def test_erasing_against_a_naive_box(pictures):
