@@ -4,6 +4,7 @@ import json
 import subprocess
 import sys
 
+import programs
 import pytest
 from runs import TINY, composed
 
@@ -49,8 +50,7 @@ def toy(*words, cwd):
 
 
 def train(*words, cwd):
-    command = [sys.executable, "-m", "fashion_lab.train", *words]
-    return subprocess.run(command, cwd=cwd, capture_output=True, text=True)
+    return programs.run("fashion_lab.train", *words, cwd=cwd)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import programs
 import pytest
 from runs import TINY
 
@@ -23,10 +24,9 @@ def started(*words, cwd):
 
 
 def train(*words, cwd):
-    process = started(*words, cwd=cwd)
-    out, err = process.communicate()
-    assert process.returncode == 0, out + err
-    return out
+    done = programs.run("fashion_lab.train", *words, cwd=cwd)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def weights(folder):
