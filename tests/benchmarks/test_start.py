@@ -17,6 +17,9 @@ SMALL = [
 ]
 
 
+NOTHING_IMPORTED = "import sys, time; open(sys.argv[1], 'w').write(repr(time.time()))"
+
+
 def test_the_way_to_an_answer_and_to_the_first_step(monkeypatch):
     def once(ways, *, rounds):
         return {name: work() for name, work in ways.items()}
@@ -26,6 +29,7 @@ def test_the_way_to_an_answer_and_to_the_first_step(monkeypatch):
 
     monkeypatch.setattr("fashion_lab.benchmarks.start.medians", once)
     monkeypatch.setattr("fashion_lab.benchmarks.start.in_turns", timed_once)
+    monkeypatch.setattr("fashion_lab.benchmarks.start.IMPORTED", NOTHING_IMPORTED)
     rows = list(Start(rounds=1, overrides=SMALL, demo=False).rows())
     hit = "search with a bundle, first hit"
     assert [row.what for row in rows] == ["--help", "--cfg job", "first training step done", hit]
