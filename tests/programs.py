@@ -16,12 +16,12 @@ def _zygote():
     return subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
 
-def run(name, *words, cwd, **env):
-    """Run `python -m name words`, or a file of that name; it ends with its zygote, that is with the tests."""
-    zygote, command = _zygote(), [str(name), *map(str, words)]
+def run(*command, cwd):
+    """Run `python -m` with these words, as `subprocess.run` would: its code, output and complaints."""
+    zygote, command = _zygote(), [str(word) for word in command]
     with TemporaryDirectory() as folder:
         out, err = Path(folder, "out"), Path(folder, "err")
-        request = {"command": command, "cwd": str(cwd), "env": {**os.environ, **env}}
+        request = {"command": command, "cwd": str(cwd), "env": dict(os.environ)}
         print(json.dumps(request | {"out": str(out), "err": str(err)}), file=zygote.stdin, flush=True)
         code = int(zygote.stdout.readline())
         return CompletedProcess(command, code, out.read_text(), err.read_text())

@@ -80,6 +80,9 @@ def test_terminated_and_resumed_from_the_command_line(tmp_path):
     assert result["epochs"] == 15
     assert "trainer.max_epochs=15" in result["overrides"]
     assert "done" in done.stdout
+    again = programs.run("fashion_lab.train", "resume=run", cwd=tmp_path)
+    assert again.returncode == 1
+    assert "finished" in again.stderr
 
 
 @pytest.mark.pictures

@@ -21,14 +21,9 @@ def become(request):
     for number, (path, mode) in enumerate([(os.devnull, "r"), (request["out"], "w"), (request["err"], "w")]):
         with Path(path).open(mode) as file:
             os.dup2(file.fileno(), number)
-    name, *words = request["command"]
-    sys.argv = [name, *words]
-    if name.endswith(".py"):
-        sys.path.insert(0, str(Path(name).parent))
-        runpy.run_path(name, run_name="__main__")
-    else:
-        sys.path.insert(0, request["cwd"])
-        runpy.run_module(name, run_name="__main__", alter_sys=True)
+    sys.argv = request["command"]
+    sys.path[0] = request["cwd"]  # as `python -m` has it
+    runpy.run_module(sys.argv[0], run_name="__main__", alter_sys=True)
 
 
 def main():

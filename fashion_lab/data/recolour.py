@@ -4,7 +4,6 @@ They and their reach are those of TrivialAugment (Müller and Hutter 2021, table
 are `Augment`'s affine. B pictures, H x W pixels.
 """
 
-import warnings
 from collections.abc import Callable
 
 import torch
@@ -48,13 +47,6 @@ def _posterized(images: Tensor, strength: Tensor) -> Tensor:
     return (images * levels).round() / levels
 
 
-def _equalized(images: Tensor, strength: Tensor) -> Tensor:
-    with warnings.catch_warnings():  # on a GPU; what it counts are integers, which add up in any order
-        warnings.filterwarnings("ignore", ".*does not have a deterministic implementation")
-        equal: Tensor = V.equalize((images * 255).byte())
-    return equal / 255
-
-
 CHANGES: dict[str, Change] = {
     "brightness": _towards(torch.zeros_like),
     "contrast": _towards(lambda images: _grey(images).mean((1, 2, 3), keepdim=True)),
@@ -63,5 +55,5 @@ CHANGES: dict[str, Change] = {
     "solarize": _solarized,
     "posterize": _posterized,
     "autocontrast": lambda images, strength: V.autocontrast(images),
-    "equalize": _equalized,
+    "equalize": lambda images, strength: V.equalize((images * 255).byte()) / 255,
 }
