@@ -114,7 +114,16 @@ def explain(error: Exception, config_name: str) -> str:
     choices = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     if option and choices and group in known and not any(one.startswith(f"{group}.") for one in known):
         return f"{key} needs {group}= as well, to say whose option it is: one of {', '.join(choices)}"
-    return text + nearest(key, known)
+    return f"no option is called '{key}'" + _options_near(key, known)
+
+
+def _options_near(key: str, known: Sequence[str]) -> str:
+    """A hint with the option that may be meant, else with all that stand beside it."""
+    group, _, name = key.rpartition(".")
+    if group and group not in known:
+        return nearest(key, known) or _options_near(key.partition(".")[0], known)
+    beside = [one.rpartition(".")[2] for one in known if one.rpartition(".")[0] == group]
+    return nearest(name, beside) or f"; there are {', '.join(beside)}"
 
 
 def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:

@@ -219,9 +219,12 @@ def test_seed_zero_and_no_problem(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["optimizr.lr=1"], "'optimizr'.*did you mean optimizer.lr"),
-        (["backbone.widht=2"], "'widht'.*did you mean backbone.width"),
-        (["sed=1"], "'sed'.*did you mean seed"),
+        (["optimizr.lr=1"], "'optimizr.lr'; did you mean optimizer.lr"),
+        (["backbone.widht=2"], "'backbone.widht'; did you mean width"),
+        (["sed=1"], "no option is called 'sed'; did you mean seed"),
+        (["trainer.colour=1"], "no option is called 'trainer.colour'; there are .*max_epochs"),
+        (["colour=1"], "no option is called 'colour'; there are .*threads"),
+        (["colour.red=1"], "no option is called 'colour.red'; there are .*threads"),
         (["stage=clasifier"], "'stage/clasifier'; there are classifier, siamese; did you mean classifier"),
         (["loss=batch_hrd"], "did you mean batch_hard"),
         (["seed=abc"], "'abc'.*Integer"),
