@@ -1,9 +1,6 @@
 """Stage 2 against the trainers of two libraries: the same stage 1 runs, pictures, batches, rates and epochs.
 
-    python -m fashion_lab.train experiment=scratch64 seeds=5 hydra.sweep.dir=outputs/scratch64/official
-    python -m fashion_lab.train data=clothing stage=siamese ckpt=outputs/scratch64/official seeds=3 \\
-        hydra.sweep.dir=outputs/scratch64/stage2
-    python experiments/metric-learning/study.py outputs/scratch64/stage2
+    python experiments/metric-learning/study.py <a stage 2 sweep>
 
 Lays down beside each stage 2 run where it started and its pictures; trains what is missing with
 pytorch-metric-learning; reads what open_metric.py has trained (so run this, that and this again); writes the
