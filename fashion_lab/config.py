@@ -114,7 +114,9 @@ def explain(error: Exception, config_name: str) -> str:
     choices = sorted(path.stem for path in (CONF / group).glob("*.yaml"))
     if option and choices and group in known and not any(one.startswith(f"{group}.") for one in known):
         return f"{key} needs {group}= as well, to say whose option it is: one of {', '.join(choices)}"
-    return f"no option is called '{key}'" + _options_near(key, known)
+    if re.match(r"Could not override '(?!hydra\.)[\w.]+'\. Key '", text):
+        return f"no option is called '{key}'" + _options_near(key, known)
+    return text + nearest(key, known)
 
 
 def _options_near(key: str, known: Sequence[str]) -> str:

@@ -241,6 +241,19 @@ def test_a_misspelt_word_is_told_with_the_nearest(words, said, tmp_path):
     assert re.search(said, line), line
 
 
+@pytest.mark.parametrize(
+    ("word", "said"),
+    [
+        ("trainer@x=gpu", r"To append to your default list use \+trainer@x=gpu"),
+        ("hydra.colour=1", "Key 'colour' not in 'HydraConf'"),
+    ],
+)
+def test_what_hydra_advises_is_kept(word, said, tmp_path):
+    with pytest.raises(FOR_USERS) as caught:
+        composed(tmp_path, word)
+    assert re.search(said, explain(caught.value, "train"))
+
+
 def test_an_option_of_an_engine_needs_the_engine():
     with pytest.raises(FOR_USERS) as caught:
         compose("search", ["engine.nprobe=64"])
