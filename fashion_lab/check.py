@@ -5,7 +5,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
-from fashion_lab.problems import ConfigError, nearest
+from fashion_lab.problems import ConfigError, nearest_or_all
 from fashion_lab.schema import STARTS, TrainConfig
 
 STAGES = ("classifier", "siamese")
@@ -35,7 +35,9 @@ def _of_keys(cfg: DictConfig) -> list[str]:
     """`+key=...` on the command line adds any key; one at the root would be read by nobody."""
     known = [field.name for field in fields(TrainConfig)]
     return [
-        f"{key} is no key of a training{nearest(key, known)}" for key in map(str, cfg) if key not in known
+        f"{key} is no key of a training{nearest_or_all(key, known)}"
+        for key in map(str, cfg)
+        if key not in known
     ]
 
 

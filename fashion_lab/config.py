@@ -29,7 +29,7 @@ from omegaconf.errors import OmegaConfBaseException
 from fashion_lab import extras, pipes
 from fashion_lab.commandline import shown
 from fashion_lab.jobs import Jobs
-from fashion_lab.problems import ConfigError, nearest
+from fashion_lab.problems import ConfigError, nearest, nearest_or_all
 from fashion_lab.schema import ReportConfig, TrainConfig
 from fashion_lab.targets import check_arguments, check_home, check_name, targets
 
@@ -125,7 +125,7 @@ def _options_near(key: str, known: Sequence[str]) -> str:
     if group and group not in known:
         return nearest(key, known) or _options_near(key.partition(".")[0], known)
     beside = [one.rpartition(".")[2] for one in known if one.rpartition(".")[0] == group]
-    return nearest(name, beside) or f"; there are {', '.join(beside)}"
+    return nearest_or_all(name, beside)
 
 
 def compose(config_name: str, overrides: Sequence[str] = ()) -> DictConfig:

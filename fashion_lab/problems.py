@@ -12,3 +12,8 @@ def nearest(word: str, known: Sequence[str]) -> str:
     """A hint with the most similar known words, or nothing."""
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(close)}?" if close else ""
+
+
+def nearest_or_all(word: str, known: Sequence[str]) -> str:
+    """A hint with the most similar known words, else with all of them."""
+    return nearest(word, known) or f"; there are {', '.join(known)}"

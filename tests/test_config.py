@@ -168,6 +168,7 @@ def test_check_tells_all_problems_at_once(tmp_path):
         "threads=0",
         "resume=gone",
         "+sed=3",
+        "+colour=red",
     ]
     with pytest.raises(ConfigError) as caught:
         check(composed(tmp_path, "stage=siamese", "data=folder", "trainer.devices=2", *words), multirun=True)
@@ -176,6 +177,7 @@ def test_check_tells_all_problems_at_once(tmp_path):
         "stage=siamese needs ckpt=",
         "data.root is missing",
         "sed is no key of a training; did you mean seed",
+        "colour is no key of a training; there are stage, folder, seed,",
         "seed=-1",
         "batch_size=0",
         "optimizer.lr=-1",
