@@ -11,7 +11,6 @@ from typing import Any, NamedTuple
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from fashion_lab.backbones.squeeze import SqueezeExcitation
 from fashion_lab.contracts.backbone import Backbone
 
 
@@ -38,8 +37,6 @@ class InvertedResidualBlock(nn.Module):
         shortcut: maps the input to the output's shape; None adds the input itself.
         depthwise: filter each channel by itself; False is the notebook's dense 3x3.
         relu_after_sum: the notebook's ReLU on the sum; False ends linear, as MobileNetV2 does.
-        squeeze: weigh the filtered channels by squeeze and excitation, with so many numbers as a share of the
-            channels, as MobileNetV3 does with 0.25 (Howard et al. 2019, section 5.3); None: not.
     """
 
     def __init__(
@@ -52,7 +49,6 @@ class InvertedResidualBlock(nn.Module):
         *,
         depthwise: bool = True,
         relu_after_sum: bool = True,
-        squeeze: float | None = None,
     ) -> None:
         super().__init__()
         hidden = in_channels * expansion_factor
@@ -67,7 +63,6 @@ class InvertedResidualBlock(nn.Module):
             nn.BatchNorm2d(hidden),
             nn.ReLU(inplace=True),
         )
-        self.squeeze = nn.Identity() if squeeze is None else SqueezeExcitation(hidden, squeeze)
         self.project = nn.Sequential(
             nn.Conv2d(hidden, out_channels, kernel_size=1, bias=False),
             nn.BatchNorm2d(out_channels),
@@ -78,7 +73,7 @@ class InvertedResidualBlock(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in_channels, H, W] to [B, out_channels, H / stride, W / stride]."""
         skip = x if self.shortcut is None else self.shortcut(x)
-        out: Tensor = self.project(self.squeeze(self.depthwise(self.expand(x)))) + skip
+        out: Tensor = self.project(self.depthwise(self.expand(x))) + skip
         return F.relu(out) if self.relu_after_sum else out
 
 
@@ -91,7 +86,7 @@ class MobileNetBackbone(Backbone):
         depth: multiplies the number of blocks of every stage.
         stages: rows of (channels, blocks, stride, expansion); by default the notebook's.
         stem_channels: channels of the first convolution, before `width`.
-        relu_after_sum, squeeze: see `InvertedResidualBlock`.
+        relu_after_sum: see `InvertedResidualBlock`.
     """
 
     def __init__(
@@ -103,11 +98,10 @@ class MobileNetBackbone(Backbone):
         stages: Sequence[Sequence[int]] = NOTEBOOK_STAGES,
         stem_channels: int = 16,
         relu_after_sum: bool = True,
-        squeeze: float | None = None,
     ) -> None:
         super().__init__()
-        _check(width, depth, stages, stem_channels, squeeze)
-        options = {"depthwise": depthwise, "relu_after_sum": relu_after_sum, "squeeze": squeeze}
+        _check(width, depth, stages, stem_channels)
+        options = {"depthwise": depthwise, "relu_after_sum": relu_after_sum}
         channels = round(stem_channels * width)
         self.stem = nn.Sequential(
             nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False),
@@ -131,13 +125,9 @@ class MobileNetBackbone(Backbone):
         return [list(part.parameters()) for part in (self.stem, *self.blocks)]
 
 
-def _check(
-    width: float, depth: int, stages: Sequence[Sequence[int]], stem_channels: int, squeeze: float | None
-) -> None:
+def _check(width: float, depth: int, stages: Sequence[Sequence[int]], stem_channels: int) -> None:
     if not isinstance(depth, int) or depth < 1:
         raise ValueError(f"backbone.depth is {depth}; it multiplies the blocks: a whole number of at least 1")
-    if squeeze is not None and not 0 < squeeze <= 1:
-        raise ValueError(f"backbone.squeeze is {squeeze}; give a share over 0, up to 1, or null for none")
     if not stages:
         raise ValueError("backbone.stages has no row; give at least one, e.g. [24, 1, 2, 3]")
     for row in stages:

@@ -6,7 +6,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from fashion_lab.backbones.mobilenet import InvertedResidualBlock, MobileNetBackbone
-from fashion_lab.backbones.squeeze import SqueezeExcitation
 from fashion_lab.networks import MobileNetLikeClassifier
 
 
@@ -161,45 +160,3 @@ def test_layers_have_every_parameter_once_from_the_stem_on():
 def test_values_that_cannot_be(options, message):
     with pytest.raises(ValueError, match=message):
         MobileNetBackbone(**options)
-
-
-def naive_squeeze(features_BCHW, first, second):
-    """Squeeze and excitation, picture by picture."""
-    found = []
-    for features in features_BCHW:
-        means = torch.tensor([float(channel.mean()) for channel in features])
-        between = torch.relu(first.weight[:, :, 0, 0] @ means + first.bias)
-        weights = 1 / (1 + torch.exp(-(second.weight[:, :, 0, 0] @ between + second.bias)))
-        found.append(
-            torch.stack([channel * weight for channel, weight in zip(features, weights, strict=True)])
-        )
-    return torch.stack(found)
-
-
-@torch.no_grad()
-def test_squeeze_against_a_naive_loop():
-    torch.manual_seed(0)
-    squeeze = SqueezeExcitation(8, 0.25)
-    features = torch.randn(3, 8, 5, 4)
-    expected = naive_squeeze(features, squeeze.weigh[1], squeeze.weigh[3])
-    torch.testing.assert_close(squeeze(features), expected)
-    assert squeeze.weigh[1].out_channels == 2
-    assert SqueezeExcitation(8, 0.01).weigh[1].out_channels == 1
-
-
-def test_squeeze_is_off_unless_asked_for():
-    torch.manual_seed(0)
-    plain, names = MobileNetBackbone(), MobileNetBackbone().state_dict().keys()
-    assert not any("squeeze" in name for name in names)
-    assert sum(p.numel() for p in MobileNetLikeClassifier(7, plain).parameters()) == 33_039
-    squeezed = MobileNetBackbone(squeeze=0.25)
-    assert squeezed(torch.randn(2, 3, 64, 64)).shape == (2, 64, 4, 4)
-    hidden = (48, 72, 192)  # a quarter of them between, with biases
-    more = sum(2 * n * (n // 4) + n + n // 4 for n in hidden)
-    assert sum(p.numel() for p in MobileNetLikeClassifier(7, squeezed).parameters()) == 33_039 + more
-
-
-@pytest.mark.parametrize("squeeze", [0, -0.1, 1.5, math.nan])
-def test_a_squeeze_that_cannot_be(squeeze):
-    with pytest.raises(ValueError, match=r"backbone\.squeeze is .* up to 1, or null for none"):
-        MobileNetBackbone(squeeze=squeeze)
