@@ -13,7 +13,7 @@ from rich.console import Console
 from fashion_lab.assembly import Parts, assemble
 from fashion_lab.callbacks.checkpoint_io import AtomicCheckpointIO
 from fashion_lab.callbacks.dashboard import Dashboard
-from fashion_lab.callbacks.run import SeedSteps, StopOnSignal, WriteRecord
+from fashion_lab.callbacks.run import Clock, SeedSteps, StopOnSignal, WriteRecord
 from fashion_lab.checkpoint import RECORD, read
 from fashion_lab.comparison import table_of
 from fashion_lab.config import ConfigError, build
@@ -58,7 +58,7 @@ class Training:
 
     def run(self) -> float:
         """Train, evaluate the best checkpoint, write the result; gives the monitored metric."""
-        started = time.monotonic()
+        clock = Clock(time.monotonic())
         with held(self.folder):
             self._spare_another_run()
             settle(self.cfg)
@@ -69,9 +69,9 @@ class Training:
                 OmegaConf.to_yaml(OmegaConf.create(parts.record["config"]))
             )
             console.print(opening_block(parts.catalog, parts.data, parts.size, parts.record, self.folder))
-            trainer = self._fit(parts, precision)
+            trainer = self._fit(parts, precision, clock)
             metrics, best = self._metrics(parts, precision)
-            result = self._result(parts, trainer, metrics, time.monotonic() - started)
+            result = self._result(parts, trainer, metrics, clock.seconds())
             path = write_result(self.folder, result)
             self._show(parts, trainer, best, metrics)
             console.print(closing_block(result, path))
@@ -88,7 +88,7 @@ class Training:
                 "another folder"
             )
 
-    def _fit(self, parts: Parts, precision: str) -> pl.Trainer:
+    def _fit(self, parts: Parts, precision: str, clock: Clock) -> pl.Trainer:
         callbacks = [
             build(node, trusted=self.trusted) for node in self.cfg.callbacks.values() if node is not None
         ]
@@ -97,18 +97,16 @@ class Training:
                 callback for callback in callbacks if not isinstance(callback, pl.callbacks.ProgressBar)
             ]
         stop = StopOnSignal(self.folder)
-        callbacks += [SeedSteps(self.cfg.seed), WriteRecord(parts.record), stop, *self.callbacks]
+        callbacks += [SeedSteps(self.cfg.seed), WriteRecord(parts.record), clock, stop, *self.callbacks]
         logger = [build(node, trusted=self.trusted) for node in self.cfg.logger.values() if node is not None]
         if self.cfg.stage == "siamese" and not parts.record["start"]:
             parts.record["start"] = self._evaluate(parts, precision, logger, keep=START)
         trainer = self._trainer(callbacks=callbacks, logger=logger, precision=precision)
-        started = time.monotonic()
         path = self.resume_from and str(self.resume_from)
         try:
             trainer.fit(parts.module, datamodule=parts.data, ckpt_path=path)
         finally:
             stop.release()
-        self.fit_seconds = time.monotonic() - started
         return trainer
 
     def _trainer(self, **kwargs: Any) -> pl.Trainer:
@@ -149,7 +147,7 @@ class Training:
         return metrics, best
 
     def _result(
-        self, parts: Parts, trainer: pl.Trainer, metrics: dict[str, float], seconds: float
+        self, parts: Parts, trainer: pl.Trainer, metrics: dict[str, float], seconds: dict[str, float]
     ) -> dict[str, Any]:
         """Everything that a table of runs needs beside a metric."""
         parent = parts.record["parent"]
@@ -160,7 +158,7 @@ class Training:
             "monitor": OmegaConf.to_container(self.cfg.monitor),
             **stage_2_compared(parts, self.folder, tuple(self.cfg.trusted)),
             **parts.size._asdict(),
-            "seconds": {"total": round(seconds, 1), "fit": round(self.fit_seconds, 1)},
+            "seconds": {name: round(value, 1) for name, value in seconds.items()},
             "epochs": trainer.current_epoch,
             "steps": trainer.global_step,
             "seed": self.cfg.seed,

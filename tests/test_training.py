@@ -10,6 +10,7 @@ import pytorch_lightning as pl
 import torch
 from runs import TINY, composed, trained
 
+from fashion_lab.callbacks.run import Clock
 from fashion_lab.checkpoint import digest, find, read
 from fashion_lab.config import ConfigError
 from fashion_lab.modules.base import DivergedError
@@ -90,6 +91,17 @@ def test_resume_goes_on_bitwise(step, whole, tmp_path, monkeypatch):
     assert state(tmp_path) == state(whole)
     ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path, whole))
     assert ours["metrics"] == theirs["metrics"]
+
+
+def test_a_continued_run_counts_the_time_before(tmp_path, monkeypatch):
+    with monkeypatch.context() as earlier:
+        earlier.setattr(Clock, "seconds", lambda clock: {"total": 2000.0, "fit": 1900.0})
+        interrupted(tmp_path, 4, signal.SIGTERM, monkeypatch)
+    resumed(tmp_path)
+    seconds = json.loads((tmp_path / "result.json").read_text())["seconds"]
+    assert 1900 < seconds["fit"] < 1990
+    assert 2000 < seconds["total"] < 2090
+    assert seconds["total"] - seconds["fit"] > 100
 
 
 @pytest.mark.parametrize("step", [0, 3, 4])

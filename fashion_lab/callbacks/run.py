@@ -1,6 +1,7 @@
 """What makes a training a run: its record in every checkpoint, and an orderly end when it is interrupted."""
 
 import signal
+import time
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -41,6 +42,41 @@ class SeedSteps(pl.Callback):
             torch.default_generator.manual_seed(seed)
         else:  # where no device has started, each call would be queued for it, with its traceback
             torch.manual_seed(seed)
+
+
+class Clock(pl.Callback):
+    """How long a run has taken, all the times together that it was continued.
+
+    What was done after the checkpoint that it went on from is lost, and does not count.
+
+    Args:
+        started: `time.monotonic()` when the run was started or continued.
+    """
+
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self._fit_started: float | None = None
+        self._fit = 0.0
+        self._before = {"total": 0.0, "fit": 0.0}
+
+    def seconds(self) -> dict[str, float]:
+        """Seconds in all, and of them in `Trainer.fit`."""
+        now = time.monotonic()
+        fit = self._fit if self._fit_started is None else now - self._fit_started
+        return {"total": self._before["total"] + now - self._started, "fit": self._before["fit"] + fit}
+
+    def setup(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        self._fit_started = time.monotonic()
+
+    def teardown(self, trainer: pl.Trainer, pl_module: pl.LightningModule, stage: str) -> None:
+        assert self._fit_started is not None
+        self._fit, self._fit_started = time.monotonic() - self._fit_started, None
+
+    def state_dict(self) -> dict[str, float]:
+        return self.seconds()
+
+    def load_state_dict(self, state_dict: dict[str, float]) -> None:
+        self._before = state_dict
 
 
 class StopOnSignal(pl.Callback):
