@@ -59,6 +59,7 @@ def launch(
     # not at all, and an epoch of stage 1 on two idle cores took 10 s, not 8
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     os.environ.setdefault("GOMP_SPINCOUNT", "100000")
+    logging.getLogger("matplotlib").setLevel(logging.WARNING)  # its first start tells of a list of fonts
     logging.raiseExceptions = wants_trace  # a log that nobody reads any more, as after `| head`, is no error
 
     def tell(error: Exception) -> None:
