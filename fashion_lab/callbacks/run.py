@@ -45,7 +45,7 @@ class SeedSteps(pl.Callback):
 
 
 class Clock(pl.Callback):
-    """How long a run has taken, all the times together that it was continued.
+    """How long a run has taken, the times before it was continued included.
 
     What was done after the checkpoint that it went on from is lost, and does not count.
 
