@@ -1,7 +1,7 @@
 """open-metric-learning's trainer, in an environment of its own: it wants older Lightning and numpy.
 
     uv venv outputs/oml
-    uv pip install --python outputs/oml "open-metric-learning[pipelines]==4.0.0" "setuptools<81"
+    uv pip install --python outputs/oml "open-metric-learning[pipelines]==4.0.0" "setuptools<81" timm
     PYTHONPATH=. outputs/oml/bin/python experiments/metric-learning/open_metric.py <stage 2 sweep>
 
 Trains from each start that study.py has laid down, with OML's Lightning module, balanced batches and the loss
@@ -27,7 +27,6 @@ from pictures import Pictures
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from fashion_lab.backbones.mobilenet import MobileNetBackbone
 from fashion_lab.networks import SiameseEncoder
 
 MARGIN = 0.1
@@ -87,8 +86,7 @@ def main(sweep: Path) -> None:
         if (folder / "open_metric.pt").exists():
             continue
         plan = json.loads(plan_file.read_text())
-        network = SiameseEncoder(MobileNetBackbone(width=2.0, depth=2), normalize=True)
-        network.load_state_dict(torch.load(folder / "start.pt", weights_only=True))
+        network = torch.load(folder / "start.pt", weights_only=False)
         with np.load(folder / "pictures.npz") as saved:
             pictures = Pictures(saved["pixels"], saved["labels"])
         torch.save(train(network, pictures, plan).state_dict(), folder / "open_metric.pt")

@@ -1,6 +1,6 @@
 """Stage 2 against the trainers of two libraries: the same stage 1 runs, pictures, batches, rates and epochs.
 
-    python experiments/metric-learning/study.py <a stage 2 sweep>
+    python experiments/metric-learning/study.py <a stage 2 sweep> <its table>
 
 Lays down beside each stage 2 run where it started and its pictures; trains what is missing with
 pytorch-metric-learning; reads what open_metric.py has trained (so run this, that and this again); writes the
@@ -34,7 +34,6 @@ from fashion_lab.run_files import FOLDER, LAST
 from fashion_lab.studies.intervals import estimate
 from fashion_lab.studies.runs import CONFIG
 
-HERE = Path(__file__).parent
 PYTORCH, OPEN = "pytorch-metric-learning's trainer", "open-metric-learning's trainer"
 METRICS = {
     "MAP@R": "other_senders/map_at_r",
@@ -92,7 +91,7 @@ def lay_down(one: Setting) -> tuple[Pictures, dict[str, Any]]:
     one.others.mkdir(exist_ok=True)
     if not (one.others / "plan.json").exists():
         np.savez(one.others / "pictures.npz", pixels=pictures.pixels, labels=pictures.labels)
-        torch.save(one.start.state_dict(), one.others / "start.pt")
+        torch.save(one.start, one.others / "start.pt")
         (one.others / "plan.json").write_text(json.dumps(plan, indent=2) + "\n")
     return pictures, plan
 
@@ -141,7 +140,9 @@ def _cell(repeats: list[dict[str, Outcomes]], name: str, key: str, less: str | N
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    runs = sorted(path.parent for path in Path(sys.argv[1]).glob("*/result.json"))
-    text = table([dict(embeddings(run)) for run in runs])
-    (HERE / "table.md").write_text(text)
+    sweep, out = map(Path, sys.argv[1:])
+    text = table(
+        [dict(embeddings(run)) for run in sorted(path.parent for path in sweep.glob("*/result.json"))]
+    )
+    out.write_text(text)
     print(text)
