@@ -141,8 +141,7 @@ def _cell(repeats: list[dict[str, Outcomes]], name: str, key: str, less: str | N
 if __name__ == "__main__":
     torch.set_num_threads(1)
     sweep, out = map(Path, sys.argv[1:])
-    text = table(
-        [dict(embeddings(run)) for run in sorted(path.parent for path in sweep.glob("*/result.json"))]
-    )
+    results = sorted(sweep.glob("*/result.json"))
+    text = table([dict(embeddings(result.parent)) for result in results])
     out.write_text(text)
     print(text)
