@@ -69,6 +69,11 @@ def _of_values(cfg: DictConfig) -> list[str]:
     lr = OmegaConf.select(cfg, "optimizer.lr")
     if lr is not None and not (isinstance(lr, (int, float)) and 0 < lr < float("inf")):
         problems.append(f"optimizer.lr={lr}; it must be a finite number over 0")
+    devices = OmegaConf.select(cfg, "trainer.devices")
+    if str(devices) != "1" and not (OmegaConf.is_list(devices) and len(devices) == 1):
+        problems.append(
+            f"trainer.devices={devices}; a run is one process: 1, or [2] for the GPU of that number"
+        )
     if cfg.threads is not None and cfg.threads < 1:
         problems.append(f"threads={cfg.threads}; it must be at least 1, or null for PyTorch's choice")
     return problems
@@ -130,16 +135,6 @@ def _of_stage(cfg: DictConfig) -> list[str]:
 
 
 def _of_sweeps(cfg: DictConfig, multirun: bool) -> list[str]:
-    if not multirun:
+    if not multirun or cfg.resume is None:
         return []
-    problems = []
-    devices = OmegaConf.select(cfg, "trainer.devices")
-    if devices not in (1, "1", [0]):
-        problems.append(
-            f"trainer.devices={devices} in a sweep: each process would start the whole sweep; use 1"
-        )
-    if cfg.resume is not None:
-        problems.append(
-            f"resume={cfg.resume} in a sweep: a run goes on in its own folder; resume it without -m"
-        )
-    return problems
+    return [f"resume={cfg.resume} in a sweep: a run goes on in its own folder; resume it without -m"]

@@ -8,6 +8,7 @@ import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger(__name__)
 BUILDING = ".building"
@@ -86,6 +87,16 @@ def replace_text(path: Path, text: str) -> None:
     flush(temporary)
     temporary.replace(path)
     flush_folder(path.parent)
+
+
+def relocated(value: Any, old: str, new: str) -> Any:
+    """Give the same nested values with a folder replaced, wherever it or a path in it stands, keys too."""
+    if isinstance(value, dict):
+        return {relocated(key, old, new): relocated(item, old, new) for key, item in value.items()}
+    if isinstance(value, list):
+        return [relocated(item, old, new) for item in value]
+    is_below = isinstance(value, str) and (value == old or value.startswith(f"{old}{os.sep}"))
+    return new + value.removeprefix(old) if is_below else value
 
 
 def _lock_of(folder: Path) -> Path:

@@ -6,27 +6,20 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.checkpoint import RECORD, plain_config, read, sweep
 from fashion_lab.config import ConfigError
+from fashion_lab.folders import relocated
 from fashion_lab.results import RESULT
 from fashion_lab.run_files import BEST, FOLDER, LAST, LOCK, CheckpointError
+from fashion_lab.schema import OF_THE_PLACE, is_among
 
 log = logging.getLogger(__name__)
 
-MAY_CHANGE = (
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.log_every_n_steps",
-    "callbacks.progress",
-    "cache",
-    "threads",
-    "trusted",
-)
-"""What does not change what the run computes (on one machine); all else belongs to the run."""
+MAY_CHANGE = tuple(key for key in OF_THE_PLACE if key not in ("folder", "logger", "resume"))
+"""What is no part of the recipe (other threads round otherwise); all else belongs to the run."""
 
 
 def last_checkpoint(folder: Path) -> Path:
@@ -63,7 +56,7 @@ def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> 
         ConfigError: the command line changes what belongs to the run.
     """
     config = plain_config(read(checkpoint)[RECORD], checkpoint)
-    moved = _moved(config, config["folder"], str(folder))
+    moved = relocated(config, config["folder"], str(folder))
     cfg: DictConfig = OmegaConf.create({**moved, "trusted": []})
     for override in overrides:
         key, _, value = override.lstrip("+~").partition("=")
@@ -82,17 +75,7 @@ def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> 
 
 def may_change(key: str) -> bool:
     """Say whether a setting may differ from what a run was started with."""
-    return any(key == allowed or key.startswith(f"{allowed}.") for allowed in MAY_CHANGE)
-
-
-def _moved(value: Any, old: str, new: str) -> Any:
-    """The same nested values with the run's folder replaced, wherever it stands in them."""
-    if isinstance(value, dict):
-        return {key: _moved(item, old, new) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_moved(item, old, new) for item in value]
-    is_below = isinstance(value, str) and (value == old or value.startswith(f"{old}{os.sep}"))
-    return new + value.removeprefix(old) if is_below else value
+    return is_among(key, MAY_CHANGE)
 
 
 @contextmanager

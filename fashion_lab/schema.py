@@ -1,5 +1,6 @@
 """The typed roots of the configs. The groups below stay free: what they build checks its own arguments."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -22,6 +23,11 @@ OF_THE_PLACE = (
 
 STARTS = ("ckpt", "teacher")
 """Keys that name another run, which a run starts or learns from."""
+
+
+def is_among(key: str, keys: Iterable[str]) -> bool:
+    """Say whether a config key is one of some, or below one."""
+    return any(key == known or key.startswith(f"{known}.") for known in keys)
 
 
 @dataclass

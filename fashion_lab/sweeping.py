@@ -75,4 +75,5 @@ def _going_on(cfg: DictConfig, folder: Path, overrides: Sequence[str]) -> list[s
         shutil.rmtree(folder / FOLDER)
         return list(overrides)
     cfg.resume = str(folder)
-    return [word for word in overrides if may_change(word.lstrip("+~").partition("=")[0])]
+    kept = [word for word in overrides if may_change(word.lstrip("+~").partition("=")[0])]
+    return [*kept, f"trusted=[{','.join(cfg.trusted)}]"]  # a recipe's file may say it, as well as a word

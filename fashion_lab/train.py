@@ -10,8 +10,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.check import check
 from fashion_lab.config import launch
+from fashion_lab.sweeps.commands import commands, remember, resume_word
 from fashion_lab.sweeps.points import point_folder
-from fashion_lab.sweeps.words import resume_words, sweep_words
+
+INTERRUPTED = 128  # and above: exit codes of what a signal, or a reader that has gone, ended
 
 OmegaConf.register_new_resolver("point_folder", point_folder, replace=True)
 
@@ -21,6 +23,8 @@ def train(cfg: DictConfig) -> float:
     job = HydraConfig.get()
     is_sweep = job.mode == RunMode.MULTIRUN
     check(cfg, multirun=is_sweep)
+    if is_sweep:
+        remember(Path(job.sweep.dir), sys.argv[1:])
     from fashion_lab.sweeping import trained, trained_point
 
     run = trained_point if is_sweep else trained
@@ -39,13 +43,28 @@ def summarise(sweeps: Sequence[Path]) -> None:
     print_report(summary(runs, unfinished))
     for sweep in sweeps:
         print(f"leaderboard: {write_leaderboard(sweep)}")
-        if (word := resume_words(sweep)) and any(run.state != "pruned" for run in unfinished):
+        if (word := resume_word(sweep)) and any(run.state != "pruned" for run in unfinished):
             print(f"go on with what is not finished:\n  python -m fashion_lab.train {word}")
+
+
+def launch_each(lines: Sequence[Sequence[str]]) -> None:
+    """Run command lines one after another: what fails in one stops no other, an interruption stops all."""
+    failed = 0
+    for words in lines:
+        sys.argv[1:] = words
+        try:
+            launch(train, "train", summarise)
+        except SystemExit as end:
+            if len(lines) == 1 or (isinstance(end.code, int) and end.code >= INTERRUPTED):
+                raise
+            print(end.code or "", file=sys.stderr)
+            failed += 1
+    sys.exit(1 if failed else 0)
 
 
 if __name__ == "__main__":
     try:
-        sys.argv[1:] = sweep_words(sys.argv[1:])
+        lines = commands(sys.argv[1:])
     except ValueError as error:
         sys.exit(f"error: {error}")
-    launch(train, "train", summarise)
+    launch_each(lines)

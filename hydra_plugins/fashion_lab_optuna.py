@@ -74,7 +74,6 @@ class OptunaSweeper(Sweeper):
         from fashion_lab.sweeps.points import identity
         from fashion_lab.sweeps.search import Search
         from fashion_lab.sweeps.space import check_space, from_word, space_of
-        from fashion_lab.sweeps.words import MULTIRUN
 
         assert self.hydra_context is not None
         assert self.config is not None
@@ -89,7 +88,6 @@ class OptunaSweeper(Sweeper):
         check_space(space, cfg, list(fixed), loader.get_group_options)
         folder = Path(self.config.hydra.sweep.dir)
         folder.mkdir(parents=True, exist_ok=True)
-        OmegaConf.save(self.config, folder / MULTIRUN)
         search = Search(
             words=list(fixed.values()),
             recipe=identity(cfg),

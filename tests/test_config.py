@@ -184,7 +184,7 @@ def test_check_tells_all_problems_at_once(tmp_path):
         "monitor.mode=up",
         "threads=0",
         "resume=gone does not exist",
-        "trainer.devices=2 in a sweep",
+        "trainer.devices=2; a run is one process",
         "resume=gone in a sweep",
     ):
         assert said in text

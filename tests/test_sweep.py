@@ -151,6 +151,6 @@ def test_sweep_seeds_is_three_seeds(tmp_path):
 
 
 def test_what_a_sweep_cannot_do_is_said(tmp_path):
-    cfg = composed(tmp_path, f"resume={tmp_path}", "trainer.devices=2")
-    with pytest.raises(ConfigError, match=r"(?s)trainer.devices=2 in a sweep.*resume=.* in a sweep"):
+    cfg = composed(tmp_path, f"resume={tmp_path}")
+    with pytest.raises(ConfigError, match=r"resume=.* in a sweep"):
         check(cfg, multirun=True)

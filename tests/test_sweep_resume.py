@@ -70,6 +70,21 @@ def test_an_interrupted_sweep_ends_as_if_it_had_not_been(whole, tmp_path):
     assert not (tmp_path / "sweep/2").exists()
 
 
+def test_code_that_a_recipe_trusts_is_trusted_when_it_goes_on(tmp_path):
+    """A try's file may say `trusted:`; the checkpoint's own word for it never counts."""
+    (tmp_path / "odd.py").write_text(
+        "import pytorch_lightning as pl\n\n\nclass Odd(pl.Callback):\n    pass\n"
+    )
+    (tmp_path / "mine/try").mkdir(parents=True)
+    (tmp_path / "mine/try/odd.yaml").write_text(
+        "# @package _global_\ntrusted: [odd]\ncallbacks: {odd: {_target_: odd.Odd}}\n"
+    )
+    words = ("--config-dir", "mine", "-m", "+try=odd", *WORDS, "hydra.sweep.dir=sweep")
+    interrupted(signal.SIGKILL, "0", *words, cwd=tmp_path)
+    train("resume=sweep", cwd=tmp_path)
+    assert (tmp_path / "sweep/0/result.json").exists()
+
+
 def test_each_repeat_of_stage_2_starts_from_its_own_stage_1(whole, tmp_path):
     train(
         "seeds=2",

@@ -29,7 +29,7 @@ class WriteRecord(pl.Callback):
 
 
 class SeedSteps(pl.Callback):
-    """Seeds torch before each step from (seed, step): dropout too goes on as if uninterrupted."""
+    """Seeds torch before each batch from (seed, batch): dropout too goes on as if uninterrupted."""
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
@@ -37,7 +37,8 @@ class SeedSteps(pl.Callback):
     def on_train_batch_start(
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        seed = self.seed * 1_000_003 + trainer.global_step
+        of_a_step = trainer.accumulate_grad_batches
+        seed = self.seed * 1_000_003 + trainer.global_step * of_a_step + batch_idx % of_a_step
         if pl_module.device.type == "cpu":
             torch.default_generator.manual_seed(seed)
         else:  # where no device has started, each call would be queued for it, with its traceback
@@ -116,7 +117,8 @@ class StopOnSignal(pl.Callback):
         batch: Any,
         batch_idx: int,
     ) -> None:
-        if self.received is not None and not trainer.is_last_batch:
+        ends_a_step = (batch_idx + 1) % trainer.accumulate_grad_batches == 0
+        if self.received is not None and ends_a_step and not trainer.is_last_batch:
             trainer.save_checkpoint(self.folder / FOLDER / LAST)
             self._stop(trainer)
 

@@ -147,3 +147,24 @@ def test_a_folder_of_another_recipe_is_refused(tmp_path):
     done = run(*words, "seed=1", cwd=tmp_path)
     assert done.returncode == 1
     assert "sweep/one holds other settings (seed=0)" in done.out
+
+
+def test_a_sweep_that_grew_goes_on_with_all_of_it(tmp_path):
+    assert run(*SWEEP, "seed=0,1", "trainer.max_epochs=1", cwd=tmp_path, toy="fail=1").returncode == 1
+    assert run(*SWEEP, "seed=2", "optimizer.lr=1e-3,1e-4", cwd=tmp_path, toy="fail=2").returncode == 1
+    tried = len(trainings(tmp_path))
+    done = run("resume=sweep", cwd=tmp_path)
+    assert done.returncode == 0, done.err
+    again = [words.split(" ")[0] for _, words in trainings(tmp_path)[tried:]]
+    assert again == ["seed=1", "seed=2", "seed=2"]
+    done = run("resume=sweep", cwd=tmp_path, toy="fail=1")
+    assert (done.returncode, len(trainings(tmp_path))) == (0, tried + 3)
+
+
+def test_what_fails_in_one_command_stops_no_other(tmp_path):
+    run(*SWEEP, "seed=1", cwd=tmp_path, toy="fail=1")
+    run(*SWEEP, "seed=2", "optimizer.lr=1e-3", cwd=tmp_path, toy="fail=2")
+    done = run("resume=sweep", cwd=tmp_path, toy="fail=1")
+    assert done.returncode == 1
+    assert "error: 1 of 1 jobs failed" in done.err
+    assert (tmp_path / "sweep/1/result.json").exists()

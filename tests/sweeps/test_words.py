@@ -1,11 +1,8 @@
-"""Counts of repeats and `resume=<a sweep's folder>`, as Hydra takes them."""
-
-from pathlib import Path
+"""Counts of repeats, as Hydra takes them."""
 
 import pytest
-from omegaconf import OmegaConf
 
-from fashion_lab.sweeps.words import MULTIRUN, resume_words, sweep_words
+from fashion_lab.sweeps.words import sweep_words
 
 
 @pytest.mark.parametrize(
@@ -48,57 +45,11 @@ def test_what_is_no_count_is_said(words, said):
     assert said in str(caught.value)
 
 
-@pytest.fixture
-def sweep(tmp_path, monkeypatch):
-    """A sweep's folder with the words that it was started with."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "my sweep"
-    folder.mkdir()
-    hydra = ["hydra.mode=MULTIRUN", "hydra.sweep.dir=old", "hydra.verbose=true"]
-    overrides = {"hydra": hydra, "task": ["threads=2", "seed=range(5)", "ckpt='a b'"]}
-    OmegaConf.save({"hydra": {"overrides": overrides, "run": {"dir": "${gone:}"}}}, folder / MULTIRUN)
-    return "my sweep"
-
-
-def test_a_sweep_goes_on_with_its_own_words(sweep):
-    own = ["hydra.verbose=true", "threads=2", "seed=range(5)", "ckpt='a b'"]
-    assert sweep_words([f"resume={sweep}"]) == ["-m", *own, f"hydra.sweep.dir='{sweep}'"]
-    assert sweep_words([f"resume='{sweep}'", "-m"]) == ["-m", *own, f"hydra.sweep.dir='{sweep}'"]
-
-
-def test_configs_of_ones_own_are_found_again(sweep, tmp_path):
-    saved = OmegaConf.load(Path(sweep) / MULTIRUN)
-    mine = {"path": str(tmp_path / "mine"), "schema": "file", "provider": "command-line"}
-    saved.hydra.runtime = {"config_sources": [{"path": "conf", "schema": "file", "provider": "main"}, mine]}
-    OmegaConf.save(saved, Path(sweep) / MULTIRUN)
-    with pytest.raises(ValueError, match=f"--config-dir={tmp_path}/mine, which is not there"):
-        sweep_words([f"resume={sweep}"])
-    for given in (["--config-dir", "moved"], ["--config-dir=moved"], ["-cd", "moved"]):
-        assert sweep_words([f"resume={sweep}", *given])[1:-1][: len(given)] == given
-    (tmp_path / "mine").mkdir()
-    words = sweep_words([f"resume={sweep}"])
-    assert words[:4] == ["-m", "--config-dir", str(tmp_path / "mine"), "hydra.verbose=true"]
-
-
-def test_only_the_place_may_change(sweep):
-    words = sweep_words([f"resume={sweep}", "threads=1", "hydra.sweeper.n_trials=9"])
-    assert words[1:4] == ["hydra.verbose=true", "seed=range(5)", "ckpt='a b'"]
-    assert words[4:6] == ["threads=1", "hydra.sweeper.n_trials=9"]
-    for other in ("optimizer.lr=1", "seeds=3", "seed=0"):
-        with pytest.raises(ValueError, match=f"{other} cannot change on resume=my sweep"):
-            sweep_words([f"resume={sweep}", other])
-
-
-def test_the_word_to_go_on_with(sweep, tmp_path):
-    assert resume_words(tmp_path / sweep) == "\"resume='my sweep'\""
-    assert resume_words(tmp_path) is None
+def test_a_sweeper_sweeps():
+    assert sweep_words(["sweep=optuna", "x=1"]) == ["-m", "sweep=optuna", "x=1"]
+    assert sweep_words(["sweep=null"]) == ["sweep=null"]
 
 
 @pytest.mark.parametrize("flag", ["-m", "--multirun"])
 def test_the_flag_may_stand_anywhere(flag):
-    assert sweep_words(["stage=siamese", flag, "seed=0,1", "x=1"]) == [
-        flag,
-        "stage=siamese",
-        "seed=0,1",
-        "x=1",
-    ]
+    assert sweep_words(["stage=siamese", flag, "seed=0,1"]) == ["-m", "stage=siamese", "seed=0,1"]
