@@ -85,8 +85,13 @@ class ClassifierModule(StageModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         logits: Tensor = self(batch[IMAGES])
         self.confusion.update(logits, batch[LABELS])
-        self.eval_loss.update(self.loss(logits, batch[LABELS]), weight=len(logits))
+        self.eval_loss.update(self.loss(logits, batch[LABELS]), weight=self._weight_of(batch[LABELS]))
         return logits
+
+    def _weight_of(self, labels: Tensor) -> Tensor | int:
+        """What the loss of a batch was divided by."""
+        weights: Tensor | None = getattr(self.loss, "weight", None)
+        return len(labels) if weights is None else weights[labels].sum()
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         return self.validation_step(batch, batch_idx)

@@ -16,7 +16,7 @@ class Teacher:
 
     Args:
         network: pictures to logits, at rest.
-        share: of its answer in the targets; the rest are the labels.
+        share: of its answer in the targets; the rest are the labels. A loss may smooth both.
     """
 
     def __init__(self, network: nn.Module, *, share: float) -> None:

@@ -53,15 +53,19 @@ def test_a_fit_logs_what_is_promised_and_learns():
     assert set(tested) == {f"test/{name}" for name in named}
 
 
-def test_validation_is_that_of_a_naive_loop():
-    ours, source, trainer = module(), toy_data(ToyCatalog(per_class=12)), quiet_trainer()
+@pytest.mark.parametrize("power", [0.0, 0.5])
+def test_validation_is_that_of_a_naive_loop(power):
+    ours, trainer = module(class_weight_power=power), quiet_trainer()
+    source = toy_data(ToyCatalog(per_class=12))
     (metrics,) = trainer.validate(ours, datamodule=source, verbose=False)
     rows = source.splits["validation"]
     images = torch.from_numpy(source.catalog.pixels[rows]).float() / 127.5 - 1
     with torch.no_grad():
         logits, labels = ours.eval()(images), torch.from_numpy(source.catalog.labels[rows])
     assert metrics["val/accuracy"] == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
-    assert metrics["val/loss"] == pytest.approx(float(nn.functional.cross_entropy(logits, labels)), abs=1e-5)
+    weight = class_weights(torch.tensor(COUNTS), power) if power else None
+    loss = float(nn.functional.cross_entropy(logits, labels, weight=weight))
+    assert metrics["val/loss"] == pytest.approx(loss, abs=1e-5)
     assert ours.confusions["val"].sum() == len(rows)
 
 
