@@ -19,6 +19,7 @@ from fashion_lab.metrics.retrieval import KEYS, leave_one_out_scores, retrieval_
 from fashion_lab.outcomes import CORRECT, Outcomes
 
 GREY_SIDE = 32  # of the raw pixels that an embedding must beat; as in the studies' floor
+TRAIN = "train"
 GALLERY = "gallery/"
 OTHERS = "other_senders/"
 PRODUCT = "product/"
@@ -54,21 +55,24 @@ def classified(network: nn.Module, catalog: Catalog, store: PixelStore, split: s
 def retrieved(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
     """Search a split's readable pictures: among themselves, and among the training pictures.
 
-    Scores are the four of `metrics.retrieval`, over all items and, as `other_senders/...`, with the query's
-    sender hidden; as they are for leave-one-out, as `gallery/...` for the training pictures. Of
-    `product/...` a hit is right if it shows the query's product, where the catalog knows it.
+    Training pictures are searched among themselves only. Scores are the four of `metrics.retrieval`, over all
+    items and, as `other_senders/...`, with the query's sender hidden; as they are for leave-one-out, as
+    `gallery/...` for the training pictures. Of `product/...` a hit is right if it shows the query's product,
+    where the catalog knows it.
     """
     return embedded(network, catalog, store, split)[0]
 
 
 def embedded(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> tuple[Outcomes, Tensor]:
     """Search as `retrieved` does, and give the split's embeddings [N, D] too."""
-    rows, searched = (store.keep_readable(catalog.splits[name]) for name in (split, "train"))
+    rows = store.keep_readable(catalog.splits[split])
     with _at_rest(network):
-        vectors_ND, vectors_GD = (
-            torch.from_numpy(embed(network, store.at(some))) for some in (rows, searched)
-        )
-    scores = _views(catalog, rows, vectors_ND, searched, vectors_GD)
+        vectors_ND = torch.from_numpy(embed(network, store.at(rows)))
+        scores = _views(catalog, rows, vectors_ND)
+        if split != TRAIN:  # a picture that finds itself tells nothing
+            searched = store.keep_readable(catalog.splits[TRAIN])
+            vectors_GD = torch.from_numpy(embed(network, store.at(searched)))
+            scores |= _gallery_views(catalog, rows, vectors_ND, searched, vectors_GD)
     return _outcomes(catalog, split, rows, scores), vectors_ND
 
 
@@ -93,34 +97,31 @@ def means_of(outcomes: Outcomes, view: str = "") -> dict[str, float]:
     return found
 
 
-def _views(
-    catalog: Catalog,
-    rows: Ints,
-    vectors_ND: Tensor,
-    searched: Ints | None = None,
-    vectors_GD: Tensor | None = None,
-) -> dict[str, NDArray[np.float64]]:
-    """Score all searches of a split: by the metrics' names."""
+def _views(catalog: Catalog, rows: Ints, vectors_ND: Tensor) -> dict[str, NDArray[np.float64]]:
+    """Score searches of a split among itself: by the metrics' names."""
     labels_N = torch.from_numpy(catalog.labels[rows])
-    found: dict[str, NDArray[np.float64]] = {}
-    groups = None if catalog.groups is None else torch.from_numpy(catalog.groups)
-    for senders in (None, groups) if groups is not None else (None,):
-        prefix = "" if senders is None else OTHERS
-        groups_N = None if senders is None else senders[rows]
-        found |= _named(prefix, leave_one_out_scores(vectors_ND, labels_N, groups_N))
-        if searched is not None and vectors_GD is not None:
-            scores_N4 = retrieval_scores(
-                vectors_ND,
-                labels_N,
-                vectors_GD,
-                torch.from_numpy(catalog.labels[searched]),
-                query_groups_Q=groups_N,
-                gallery_groups_G=None if senders is None else senders[searched],
-            )
-            found |= _named(GALLERY + prefix, scores_N4)
+    found = _named("", leave_one_out_scores(vectors_ND, labels_N, None))
+    if catalog.groups is not None:
+        groups_N = torch.from_numpy(catalog.groups[rows])
+        found |= _named(OTHERS, leave_one_out_scores(vectors_ND, labels_N, groups_N))
     if catalog.products is not None:
         products_N = torch.from_numpy(catalog.products[rows])
         found |= _named(PRODUCT, leave_one_out_scores(vectors_ND, products_N))
+    return found
+
+
+def _gallery_views(
+    catalog: Catalog, rows: Ints, vectors_ND: Tensor, searched: Ints, vectors_GD: Tensor
+) -> dict[str, NDArray[np.float64]]:
+    """Score searches of a split among other pictures: by the metrics' names."""
+    labels_N, labels_G = (torch.from_numpy(catalog.labels[some]) for some in (rows, searched))
+    found = _named(GALLERY, retrieval_scores(vectors_ND, labels_N, vectors_GD, labels_G))
+    if catalog.groups is not None:
+        groups_N, groups_G = (torch.from_numpy(catalog.groups[some]) for some in (rows, searched))
+        scores_N4 = retrieval_scores(
+            vectors_ND, labels_N, vectors_GD, labels_G, query_groups_Q=groups_N, gallery_groups_G=groups_G
+        )
+        found |= _named(GALLERY + OTHERS, scores_N4)
     return found
 
 

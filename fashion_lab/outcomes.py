@@ -23,7 +23,7 @@ VALIDATION, START, LAST_EPOCH = "validation", "validation-start", "validation-la
 
 RAW, PRETRAINED, STAGE_1 = "raw pixels", "pretrained backbone", "stage 1"
 STAGE_2, NO_STAGE_1 = "stage 2", "untrained"
-BESIDE = {RAW: "raw", PRETRAINED: "pretrained", STAGE_1: "start"}
+BESIDE = {RAW: "raw", PRETRAINED: "pretrained", STAGE_1: "stage_1", NO_STAGE_1: "start"}
 """Embeddings that stage 2 is compared with: what the names of their outcomes end with."""
 
 

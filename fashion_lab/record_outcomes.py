@@ -1,5 +1,6 @@
 """What a training leaves of its evaluations, picture by picture, and what it makes of them at its end."""
 
+import logging
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -22,36 +23,35 @@ from fashion_lab.outcomes import (
     beside,
 )
 from fashion_lab.pretrained import pretrained
+from fashion_lab.stage_1 import stage_1
+
+log = logging.getLogger(__name__)
 
 
-def outcome_metrics(parts: Parts, folder: Path, keep: str | None = None) -> dict[str, float]:
+def outcome_metrics(parts: Parts, folder: Path, keep: str) -> dict[str, float]:
     """Evaluate the module as it is on validation, by picture; gives the metrics that its own steps do not.
 
     Args:
         parts: what is trained.
         folder: the run's.
-        keep: under which name the outcomes stay there; None: they do not.
+        keep: under which name the outcomes stay there.
     """
-    catalog, store = parts.catalog, parts.store
-    metrics: dict[str, float] = {}
+    given = (parts.catalog, parts.store, VALIDATION)
     if isinstance(parts.module, SiameseModule):
-        outcomes = retrieved(parts.module.network.embedding_network, catalog, store, VALIDATION)
-        metrics = means_of(outcomes, GALLERY)
-    elif keep is not None:
-        outcomes = classified(parts.module.network, catalog, store, VALIDATION)
-    if keep is not None:
-        replace(outcomes, split=keep).save(folder)
-    return metrics
+        outcomes = retrieved(parts.module.network.embedding_network, *given)
+    else:
+        outcomes = classified(parts.module.network, *given)
+    replace(outcomes, split=keep).save(folder)
+    return means_of(outcomes, GALLERY)
 
 
 def stage_2_compared(parts: Parts, folder: Path, trusted: Sequence[str] = ()) -> dict[str, Any]:
     """Say for the result of stage 2 whether it helped: see `fashion_lab.comparison`."""
     if not isinstance(parts.module, SiameseModule):
         return {}
-    others = _floors(parts, parts.module.network.embedding_network.normalize, trusted)
+    others = _others(parts, folder, parts.module.network.embedding_network.normalize, trusted)
     for name, outcomes in others.items():
         replace(outcomes, split=beside(VALIDATION, name)).save(folder)
-    others[STAGE_1 if parts.record["parent"] else NO_STAGE_1] = Outcomes.load(folder, START)
     after = Outcomes.load(folder, VALIDATION)
     told = told_by(after, parts.record["config"].get("similar_by", CLASS))
     gained = {
@@ -61,9 +61,24 @@ def stage_2_compared(parts: Parts, folder: Path, trusted: Sequence[str] = ()) ->
     return {"compared": compare({**others, STAGE_2: after}, told), "gained": gained}
 
 
-def _floors(parts: Parts, is_unit: bool, trusted: Sequence[str]) -> dict[str, Outcomes]:
-    """Search with what needs no training of ours."""
-    given = (parts.catalog, parts.store, VALIDATION)
-    floors = {RAW: raw_pixels(*given)}
-    untouched = pretrained(parts.record, *given, normalize=is_unit, trusted=trusted)
-    return floors if untouched is None else {**floors, PRETRAINED: untouched}
+def _others(parts: Parts, folder: Path, is_unit: bool, trusted: Sequence[str]) -> dict[str, Outcomes]:
+    """Search with raw pixels, a pretrained backbone, and stage 1 or, where there is neither, chance."""
+    given, parent = (parts.catalog, parts.store, VALIDATION), parts.record["parent"]
+    cache = parts.record["config"].get("cache")
+    before, why = stage_1(
+        parent,
+        parts.catalog,
+        VALIDATION,
+        normalize=is_unit,
+        cache=cache and Path(cache),
+        trusted=trusted,
+    )
+    if parent is not None and before is None:
+        log.warning("%s", why)
+    found = {
+        RAW: raw_pixels(*given),
+        PRETRAINED: pretrained(parts.record, *given, normalize=is_unit, trusted=trusted),
+        STAGE_1: before,
+        NO_STAGE_1: None if parent or parts.record["pretraining"] else Outcomes.load(folder, START),
+    }
+    return {name: outcomes for name, outcomes in found.items() if outcomes is not None}

@@ -120,12 +120,10 @@ class Training:
         )
         return trainer
 
-    def _evaluate(
-        self, parts: Parts, precision: str, logger: Any = False, keep: str | None = None
-    ) -> dict[str, float]:
+    def _evaluate(self, parts: Parts, precision: str, logger: Any = False, *, keep: str) -> dict[str, float]:
         """Evaluate the module as it is on validation, in a trainer of its own: no averaging, no checkpoints.
 
-        With `keep`, the outcomes by picture stay in the run's folder under that name.
+        The outcomes by picture stay in the run's folder under the name `keep`.
         """
         trainer = self._trainer(callbacks=[], logger=logger, enable_checkpointing=False, precision=precision)
         (metrics,) = trainer.validate(parts.module, datamodule=parts.data, verbose=False)

@@ -26,7 +26,7 @@ LAYERS = [
     {"visual_search"},
     {"teachers"},
     {"assembly", "device"},
-    {"pretrained"},
+    {"pretrained", "stage_1"},
     {"record_outcomes", "evaluations"},
     {"audits"},
     {"training", "evaluating", "auditing", "indexing", "searching", "web"},

@@ -84,7 +84,7 @@ def test_a_training_says_whether_stage_2_helped():
         gain = result["metrics"][f"val/{key}"] - result["metrics"][f"val_start/{key}"]
         assert result["gained"]["stage 1"][key]["value"] == pytest.approx(gain, abs=1e-6)
     after = Outcomes.load(Path("siamese"), "validation")
-    for name, split in (("stage 1", "validation-start"), ("raw pixels", "validation-raw")):
+    for name, split in (("stage 1", "validation-stage_1"), ("raw pixels", "validation-raw")):
         before = Outcomes.load(Path("siamese"), split)
         assert before.same_pictures(after)
         expected = paired_difference(after.scores["map_at_r"], before.scores["map_at_r"])
@@ -166,7 +166,7 @@ def test_the_page_asks_nobody_and_runs_nothing(stage):
 def test_what_stage_2_is_compared_with_is_kept_by_picture_too():
     evaluated("ckpt=siamese", "split=test")
     result, after = result_of("siamese/evaluation/test"), Outcomes.load(Path("siamese"), "test")
-    for name, split in (("stage 1", "test-start"), ("raw pixels", "test-raw")):
+    for name, split in (("stage 1", "test-stage_1"), ("raw pixels", "test-raw")):
         before = Outcomes.load(Path("siamese"), split)
         assert before.same_pictures(after)
         assert np.nanmean(before.scores["map_at_r"]) == pytest.approx(result["compared"][name]["map_at_r"])

@@ -72,3 +72,10 @@ def test_without_senders(network):
     assert not network.training
     assert not any("other_senders" in name for name in metrics)
     assert metrics["gallery/num_queries"] == 3
+
+
+def test_training_pictures_do_not_find_themselves(network):
+    catalog = ToyCatalog()
+    metrics = means_of(retrieved(network, catalog, catalog.store(), "train"))
+    assert "precision_at_1" in metrics
+    assert not any(name.startswith("gallery/") for name in metrics)

@@ -87,7 +87,7 @@ def test_on_another_split_it_is_what_evaluate_found(tmp_path):
     rng, means = np.random.default_rng(0), []
     for seed in range(3):
         folder = stage_two(tmp_path / str(seed), seed)
-        scores = {"test-start": rng.random(N), "test-raw": rng.random(N), "test": rng.random(N)}
+        scores = {"test-stage_1": rng.random(N), "test-raw": rng.random(N), "test": rng.random(N)}
         for split, values in scores.items():
             save_outcomes(folder, values, split=split, metric="map_at_r", groups=GROUPS)
         before, raw, after = (float(values.mean()) for values in scores.values())
@@ -116,9 +116,9 @@ def test_other_embeddings_stand_beside(tmp_path):
         compared = {
             "raw pixels": {"map_at_r": 0.1 + seed / 100},
             "pretrained": {"map_at_r": 0.7},
-            "stage 1": {"map_at_r": 0.0},  # its own numbers are those of val_start
+            "stage 1": {"map_at_r": start},
         }
-        stage_two(tmp_path / str(seed), seed, start=start, after=after, compared=compared)
+        stage_two(tmp_path / str(seed), seed, start=0.0, after=after, compared=compared)
     found = summary(*find_runs([tmp_path]))
     one = helped(tmp_path)["map_at_r"]
     assert list(one.values) == ["raw pixels", "pretrained", "stage 1", "stage 2"]

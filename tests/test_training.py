@@ -28,13 +28,14 @@ def state(folder):
 
 
 class SignalAt(pl.Callback):
-    """Sends this process a signal while a step is running."""
+    """Sends this process a signal while the first batch of a step is running."""
 
     def __init__(self, step, number):
-        self.step, self.number = step, number
+        self.step, self.number, self.sent = step, number, False
 
-    def on_before_optimizer_step(self, trainer, pl_module, optimizer):
-        if trainer.global_step == self.step:
+    def on_before_backward(self, trainer, pl_module, loss):
+        if trainer.global_step == self.step and not self.sent:
+            self.sent = True
             os.kill(os.getpid(), self.number)
 
 
@@ -112,6 +113,16 @@ def test_resume_of_stage_two_goes_on_bitwise(step, whole, whole_siamese, tmp_pat
     assert state(tmp_path) == state(whole_siamese)
     ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path, whole_siamese))
     assert ours["metrics"] == theirs["metrics"]
+
+
+def test_gradients_gathered_over_batches_survive(tmp_path, monkeypatch):
+    """A step is two batches: a signal in its first waits for the second."""
+    gathered = "trainer.accumulate_grad_batches=2"
+    whole = trained(tmp_path / "whole", EPOCHS, gathered)
+    folder = tmp_path / "cut"
+    assert interrupted(folder, 2, signal.SIGTERM, monkeypatch, gathered) == 143
+    resumed(folder)
+    assert state(folder) == state(whole)
 
 
 TUNED = ("module.freeze_epochs=1", "module.backbone_lr=0.2")
@@ -259,3 +270,24 @@ def test_signals_go_where_they_went_before(words, tmp_path):
     with contextlib.suppress(DivergedError):
         trained(tmp_path / "run", "trainer.max_epochs=1", *words)
     assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == handlers
+
+
+def test_a_run_that_moved_keeps_its_best_epoch(whole, tmp_path, monkeypatch):
+    assert interrupted(tmp_path / "old", 6, signal.SIGTERM, monkeypatch) == 143
+    (tmp_path / "old").rename(tmp_path / "new")
+    resumed(tmp_path / "new")
+    ours, theirs = (json.loads((folder / "result.json").read_text()) for folder in (tmp_path / "new", whole))
+    assert ours["metrics"] == theirs["metrics"]
+
+
+def test_stage_1_is_compared_without_what_stage_2_adds_to_it(whole, tmp_path):
+    """A projection is random at first: what stage 1 leaves is measured before it."""
+    runs = [
+        trained(tmp_path / name, "trainer.max_epochs=1", "stage=siamese", f"ckpt={whole}", *words)
+        for name, words in {"plain": (), "projected": ("encoder.projection=4",)}.items()
+    ]
+    plain, projected = (json.loads((run / "result.json").read_text()) for run in runs)
+    key = "map_at_r"
+    assert plain["compared"]["stage 1"] == projected["compared"]["stage 1"]
+    assert plain["compared"]["stage 1"][key] == pytest.approx(plain["metrics"][f"val_start/{key}"], abs=1e-6)
+    assert projected["compared"]["stage 1"][key] != pytest.approx(projected["metrics"][f"val_start/{key}"])

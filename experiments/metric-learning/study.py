@@ -29,7 +29,7 @@ from fashion_lab.data.samplers import MOST_CLASSES
 from fashion_lab.encoders.runs import read_run
 from fashion_lab.evaluation import retrieved
 from fashion_lab.networks import SiameseEncoder
-from fashion_lab.outcomes import RAW, STAGE_1, STAGE_2, START, VALIDATION, Outcomes, beside
+from fashion_lab.outcomes import RAW, STAGE_1, STAGE_2, VALIDATION, Outcomes, beside
 from fashion_lab.run_files import FOLDER, LAST
 from fashion_lab.studies.intervals import estimate
 from fashion_lab.studies.runs import CONFIG
@@ -101,7 +101,7 @@ def embeddings(run: Path) -> Iterator[tuple[str, Outcomes]]:
     one = setting_of(run)
     pictures, plan = lay_down(one)
     yield RAW, Outcomes.load(run, beside(VALIDATION, RAW))
-    yield STAGE_1, Outcomes.load(run, START)
+    yield STAGE_1, Outcomes.load(run, beside(VALIDATION, STAGE_1))
     if not (run / outcomes.FOLDER / "pytorch_metric.npz").exists():
         _keep(one, pytorch_metric.train(one.start, pictures, plan), "pytorch_metric")
     yield PYTORCH, Outcomes.load(run, "pytorch_metric")

@@ -14,13 +14,12 @@ from fashion_lab.comparison import compare, gains, told_by
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.similarity import CLASS
-from fashion_lab.encoders.runs import TrainedRun, read_run
-from fashion_lab.encoders.torch_encoder import at_rest
-from fashion_lab.evaluation import Flipped, embedded, raw_pixels, retrieved
+from fashion_lab.encoders.runs import TrainedRun
+from fashion_lab.evaluation import Flipped, embedded, raw_pixels
 from fashion_lab.evaluations import searches, sights
-from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import PRETRAINED, RAW, STAGE_1, STAGE_2, Outcomes
 from fashion_lab.pretrained import pretrained
+from fashion_lab.stage_1 import stage_1
 
 LASTING = ("metrics", "class_rows", "compared", "gained")
 
@@ -40,8 +39,10 @@ def facts_of(
     network: nn.Module = Flipped(run.network, normalize=is_unit) if flips else run.network
     outcomes, vectors_ND = embedded(network, catalog, store, split)
     metrics = searches.overall(outcomes)
-    before, why = _before(run, catalog, split, flips, cache, trusted)
     record = read(Path(run.source["path"]))[RECORD]
+    before, why = stage_1(
+        record["parent"], catalog, split, normalize=is_unit, flips=flips, cache=cache, trusted=trusted
+    )
     untouched = pretrained(record, catalog, store, split, normalize=is_unit, flips=flips, trusted=trusted)
     found = {RAW: raw_pixels(catalog, store, split), PRETRAINED: untouched, STAGE_1: before}
     others = {name: one for name, one in found.items() if one is not None}
@@ -64,23 +65,6 @@ def facts_of(
 def lasting(facts: dict[str, Any]) -> dict[str, Any]:
     """Choose what belongs into the result: the numbers."""
     return {key: facts[key] for key in LASTING}
-
-
-def _before(
-    run: TrainedRun, catalog: Catalog, split: str, flips: bool, cache: Path | None, trusted: Sequence[str]
-) -> tuple[Outcomes | None, str]:
-    """Search with stage 1's features, of unit length where stage 2's are; None, and why, without them."""
-    parent = run.source["parent"]
-    if parent is None:
-        return None, "It was trained from scratch: there is no stage 1 to compare with."
-    if not Path(parent["path"]).exists():
-        return None, f"Its stage 1 run, {parent['path']}, is no longer there to compare with."
-    known = read_run(parent["path"], head=None, trusted=trusted)
-    store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
-    is_unit = run.network.normalize
-    features = at_rest(SiameseEncoder(known.network.backbone, normalize=is_unit))
-    network = Flipped(features, normalize=is_unit) if flips else features
-    return retrieved(network, catalog, store, split), ""
 
 
 def _worst(outcomes: Outcomes, vectors_ND: Tensor, catalog: Catalog, rows: np.ndarray) -> list[sights.Search]:

@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fashion_lab.outcomes import NO_STAGE_1, STAGE_1, STAGE_2
+from fashion_lab.outcomes import NO_STAGE_1, PRETRAINED, STAGE_1, STAGE_2
 from fashion_lab.studies.amounts import Amount, amount
 from fashion_lab.studies.evaluations import compared_metrics
 from fashion_lab.studies.groups import Row, Study
@@ -64,10 +64,13 @@ def _helped(row: Row, metric: str, shelf: Shelf, split: str) -> Helped:
 
 
 def _others(row: Row, split: str) -> dict[str, str]:
-    """Name what stage 2 was compared with, and the prefix of its metrics; what it began with is the last."""
+    """Name what stage 2 was compared with, and the prefix of its metrics; what it began with is the last.
+
+    Where the runs did not keep that, it is `val_start`.
+    """
     marks = dict.fromkeys(name.partition("/")[0] for run in row.runs for name in run.result["metrics"])
     others = {mark.removeprefix(f"{split} "): mark for mark in marks if mark.startswith(f"{split} ")}
-    if split == VAL:
+    if split == VAL and others.keys().isdisjoint((STAGE_1, NO_STAGE_1, PRETRAINED)):
         began = all(run.result.get("parent") for run in row.runs)
         others[STAGE_1 if began else NO_STAGE_1] = "val_start"
     return others
@@ -78,10 +81,9 @@ def _with_others(row: Row) -> Row:
 
 
 def _flat(run: Run) -> Run:
-    """Put what the run was compared with among its metrics; where it began is `val_start` there."""
+    """Put what the run was compared with among its metrics."""
     compared = run.result.get("compared")
     if not isinstance(compared, Mapping):
         return run
-    known = {name: metrics for name, metrics in compared.items() if name not in (STAGE_1, NO_STAGE_1)}
-    more = compared_metrics(known, VAL)
+    more = compared_metrics(compared, VAL)
     return dataclasses.replace(run, result={**run.result, "metrics": {**run.result["metrics"], **more}})

@@ -1,0 +1,45 @@
+"""The embedding that stage 1 leaves, searched with before stage 2 changes it."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from fashion_lab.contracts.catalog import Catalog
+from fashion_lab.data.pixels import PixelStore
+from fashion_lab.encoders.runs import read_run
+from fashion_lab.encoders.torch_encoder import at_rest
+from fashion_lab.evaluation import Flipped, retrieved
+from fashion_lab.networks import SiameseEncoder
+from fashion_lab.outcomes import Outcomes
+
+
+def stage_1(
+    parent: Mapping[str, Any] | None,
+    catalog: Catalog,
+    split: str,
+    *,
+    normalize: bool,
+    flips: bool = False,
+    cache: Path | None = None,
+    trusted: Sequence[str] = (),
+) -> tuple[Outcomes | None, str]:
+    """Search a split with the pooled features of a stage 1 run, at its own pixels; None, and why, without it.
+
+    Args:
+        parent: of a stage 2 run's record.
+        catalog: what the split is of.
+        split: its name.
+        normalize: whether features get length 1, as the stage 2 run's embeddings do.
+        flips: whether they are means over each picture and its mirror image.
+        cache: folder of the pixel stores.
+        trusted: further packages that may be built from.
+    """
+    if parent is None:
+        return None, "It was trained from scratch: there is no stage 1 to compare with."
+    if not Path(parent["path"]).exists():
+        return None, f"Its stage 1 run, {parent['path']}, is no longer there to compare with."
+    known = read_run(parent["path"], head=None, trusted=trusted)
+    store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
+    features = at_rest(SiameseEncoder(known.network.backbone, normalize=normalize))
+    network = Flipped(features, normalize=normalize) if flips else features
+    return retrieved(network, catalog, store, split), ""
