@@ -73,3 +73,11 @@ def test_no_half_learns_on_itself():
     known = reliability(odd, learnt_on=outcomes)
     assert known.temperature == pytest.approx(temperature(outcomes.probabilities_NC, outcomes.labels_N))
     assert reliability(odd).mended.value != known.mended.value
+
+
+def test_the_interval_of_a_calibrated_classifier_reaches_0():
+    """Percentiles reach it never: resampling adds to a sum of absolute values."""
+    errors = [reliability(honest(300, seed=seed)).error for seed in range(20)]
+    assert all(error.low < error.value <= error.high for error in errors)
+    assert sum(error.low == 0 for error in errors) >= 16
+    assert reliability(honest(600, heat=0.3)).error.low > 0.05
