@@ -273,3 +273,12 @@ def test_a_baseline_that_is_none_is_an_error(name, said, tmp_path):
     recipe_run(tmp_path, 2, 0, 0.6)
     with pytest.raises(ConfigError, match=said):
         report(tmp_path, name.format(root=tmp_path))
+
+
+def test_the_default_is_who_was_asked_for_nothing(tmp_path):
+    save_run(tmp_path / "a", 0.5, "threads=1", config={"optimizer.lr": 1})
+    for lr in (2, 3):
+        save_run(tmp_path / f"{lr}", 0.6, f"optimizer.lr={lr}", config={"optimizer.lr": lr})
+    save_run(tmp_path / "b", 0.5, "experiment=notebook", config={"optimizer.lr": 4})
+    (table,) = report(tmp_path, "default").tables
+    assert [run.folder.name for run in table.baseline.runs] == ["a"]

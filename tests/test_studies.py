@@ -410,3 +410,34 @@ def test_nan_is_shown_and_is_null_in_every_json(tmp_path):
         json.loads(FORMATS["json"](found))["studies"][0]["rows"][1]["metrics"]["val/accuracy"]["mean"] is None
     )
     assert "nan" in FORMATS["table"](found)
+
+
+def test_stage_two_after_teachers_of_one_recipe_is_one_recipe(tmp_path):
+    """Each fold's stage 1 has a teacher of its own: two steps back they are repeats still."""
+    for fold in range(3):
+        repeat = {"data.fold": fold, "data.folds": 3}
+        teacher = save_run(tmp_path / f"teachers/{fold}", 0.9, config=repeat)
+        student = save_run(
+            tmp_path / f"students/{fold}",
+            0.8,
+            config={"teacher": str(teacher), **repeat},
+            teacher={"path": str(teacher / "checkpoints/best.ckpt"), "sha256": "0"},
+        )
+        save_run(
+            tmp_path / f"two/{fold}",
+            0.9,
+            stage="siamese",
+            config={"ckpt": str(student), **repeat},
+            parent={"path": str(student / "checkpoints/best.ckpt")},
+        )
+    (study,) = studies(tmp_path / "two")
+    assert [row.folds for row in study.rows] == [[0, 1, 2]]
+
+
+def test_results_of_other_verbs_are_no_runs(tmp_path):
+    save_run(tmp_path / "run", 0.8)
+    for name in ("audit/shop", "evaluations/shop"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "result.json").write_text('{"command": "python -m fashion_lab.audit data=shop"}')
+    found, unfinished = find_runs([tmp_path])
+    assert ([run.folder.name for run in found], unfinished) == (["run"], [])

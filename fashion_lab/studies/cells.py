@@ -21,10 +21,14 @@ def written(found: Amount | None, expected: int) -> str:
 
 def gained(found: Difference) -> str:
     """A difference as text, with its sign; what left runs out says how many pairs it is of."""
-    amount = found.amount
-    half = "" if amount.half is None or math.isnan(amount.half) else f" ± {amount.half:.4f}"
     pairs = f" ({found.pairs} of {found.pairs + found.unpaired} paired)" if found.unpaired else ""
-    return f"{amount.value:+.4f}{half}{pairs}"
+    return f"{signed(found.amount)}{pairs}"
+
+
+def signed(amount: Amount) -> str:
+    """An amount as text, with its sign."""
+    half = "" if amount.half is None or math.isnan(amount.half) else f" ± {amount.half:.4f}"
+    return f"{amount.value:+.4f}{half}"
 
 
 def over(found: Amount | None) -> str:
@@ -41,9 +45,9 @@ def p_text(found: Difference | None) -> str:
 
 
 def over_both(found: Difference) -> str:
-    """Of what a difference's interval is, and that of trainings beside it: `9 senders (3 seeds: ± 0.02)`."""
+    """Of what a difference's interval is, and what trainings say: `9 senders (3 seeds: +0.01 ± 0.02)`."""
     beside = found.repeats
-    return over(found.amount) + (f" ({over(beside)}: ± {beside.half:.4f})" if beside is not None else "")
+    return over(found.amount) + (f" ({over(beside)}: {signed(beside)})" if beside is not None else "")
 
 
 def costs(row: Row) -> dict[str, str]:

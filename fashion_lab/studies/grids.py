@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fashion_lab.outcomes import STAGE_2
-from fashion_lab.studies.cells import NOTHING, costs, gained, over, over_both, p_text, written
+from fashion_lab.studies.cells import NOTHING, costs, gained, over, over_both, p_text, signed, written
 from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.notes import heading, help_notes, notes
 from fashion_lab.studies.second_stage import Helped
@@ -76,8 +76,8 @@ def _difference(table: Table, line: Line) -> dict[str, str]:
     cells = {"Δ": nothing if found is None else gained(found)}
     cells[DIFFERENCE_OVER] = NOTHING if found is None else over(found.amount)
     if repeats := dict.fromkeys(one.repeats.over for one in every if one.repeats is not None):
-        half = None if found is None or found.repeats is None else found.repeats.half
-        cells[f"Δ by {' or '.join(repeats)}"] = NOTHING if half is None else f"± {half:.4f}"
+        beside = None if found is None else found.repeats
+        cells[f"Δ by {' or '.join(repeats)}"] = NOTHING if beside is None else signed(beside)
     if any(one.p_values for one in every):
         cells["p"] = p_text(found)
     return cells

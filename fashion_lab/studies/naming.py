@@ -12,6 +12,9 @@ NOBODY = "none"
 USUAL = "notebook"
 """The baseline of every study that has it, unless another is named."""
 
+PLAIN = "default"
+"""The recipe of a command line that names nothing by which a study's recipes differ."""
+
 FEW = 8  # names in a message; assumption
 
 
@@ -29,7 +32,7 @@ def name_of(row: Row) -> str:
         value if "." not in key and not _is_number(value) else f"{key.rsplit('.')[-1]}={value}"
         for key, value in said.items()
     ]
-    return ", ".join(parts) or ", ".join(sorted(_experiments(row))) or "default"
+    return ", ".join(parts) or ", ".join(sorted(_experiments(row))) or PLAIN
 
 
 def baseline_of(study: Study, wanted: str | None) -> Row | None:
@@ -38,7 +41,8 @@ def baseline_of(study: Study, wanted: str | None) -> Row | None:
     Args:
         study: whose rows.
         wanted: a run's folder or one above it, an experiment's name, a row's name, label or `key=label`
-            (several with commas); `none`; None for the row of `experiment=notebook`, if there is exactly one.
+            (several with commas); `default`; `none`; None for the row of `experiment=notebook`, if there is
+            exactly one.
 
     Raises:
         ConfigError: it fits several rows.
@@ -76,10 +80,14 @@ def _is_below(run: Run, folder: Path) -> bool:
 
 
 def _is_meant(row: Row, wanted: str) -> bool:
-    if wanted == name_of(row) or _experiments(row) == {wanted}:
+    if wanted == name_of(row) or _experiments(row) == {wanted} or (wanted == PLAIN and _is_plain(row)):
         return True
     known = {f"{key}={value}" for key, value in row.labels.items()} | set(row.labels.values()) - UNSAID
     return all(part.strip() in known for part in wanted.split(","))
+
+
+def _is_plain(row: Row) -> bool:
+    return not any(run.overrides.keys() & {*row.labels, "experiment", "resume"} for run in row.runs)
 
 
 def _is_number(text: str) -> bool:

@@ -53,6 +53,15 @@ def _leaves(value: Any, prefix: str) -> Iterator[tuple[str, Any]]:
         yield prefix, value
 
 
+def read_mapping(path: Path) -> dict[str, Any]:
+    """Read a JSON file as it is; empty where it is none, or no mapping."""
+    try:
+        found = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
+
+
 def read_result(path: Path) -> dict[str, Any]:
     """Read a `result.json`; metrics without a value become NaN.
 

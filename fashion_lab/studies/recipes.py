@@ -7,8 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from fashion_lab.schema import OF_THE_PLACE
-from fashion_lab.studies.reading import read_config
+from fashion_lab.results import RESULT
+from fashion_lab.schema import OF_THE_PLACE, is_among
+from fashion_lab.studies.reading import read_config, read_mapping
 from fashion_lab.studies.runs import CONFIG, Run
 
 REPEATED = ("seed", "data.fold")
@@ -74,7 +75,7 @@ def _absent(group: Sequence[Run], key: str) -> str:
 
 
 def _is_outside(key: str) -> bool:
-    return any(key == other or key.startswith(f"{other}.") for other in (*REPEATED, *OF_THE_PLACE))
+    return is_among(key, (*REPEATED, *OF_THE_PLACE))
 
 
 def _recipe_of(origin: Any) -> str | None:
@@ -90,8 +91,11 @@ def _recipe_of(origin: Any) -> str | None:
 @functools.cache
 def _digest(folder: Path) -> str | None:
     config = read_config(folder / CONFIG)
-    settings = json.dumps(recipe(Run(folder, {}, config, {})), sort_keys=True, default=str)
-    return hashlib.sha256(settings.encode()).hexdigest() if config else None
+    if not config:
+        return None
+    run = Run(folder, read_mapping(folder / RESULT), config, {})
+    settings = json.dumps(recipe(run), sort_keys=True, default=str)
+    return hashlib.sha256(settings.encode()).hexdigest()
 
 
 def _text(value: Any) -> str:

@@ -13,7 +13,7 @@ from fashion_lab.jobs import ERROR, PRUNED
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
 from fashion_lab.run_files import is_held
-from fashion_lab.studies.reading import read_config, read_result, read_yaml
+from fashion_lab.studies.reading import read_config, read_mapping, read_result, read_yaml
 from fashion_lab.studies.resampling import Interval
 
 CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
@@ -73,8 +73,14 @@ def _run_folders(top: Path) -> Iterator[Path]:
     for folder, below, files in os.walk(top):
         if any(mark in below or mark in files for mark in MARKS):
             below.clear()
-            yield Path(folder)
+            if not _is_of_another_verb(Path(folder), {*below, *files}):
+                yield Path(folder)
         below.sort()
+
+
+def _is_of_another_verb(folder: Path, names: set[str]) -> bool:
+    """Say whether a result is of `evaluate` or `audit`, which write their command into it."""
+    return names.isdisjoint((CONFIG, ".hydra")) and "command" in read_mapping(folder / RESULT)
 
 
 def read_run(folder: Path) -> Run | Unfinished:
