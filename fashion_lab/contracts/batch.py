@@ -5,7 +5,7 @@ A batch is a plain `dict[str, Tensor]`. B is the number of pictures in it, S the
 | key      | shape        | dtype   | range                                                        |
 |----------|--------------|---------|--------------------------------------------------------------|
 | indices  | [B]          | int64   | positions in the catalog, 0 .. N-1                           |
-| labels   | [B]          | int64   | positions in `catalog.classes`                               |
+| labels   | [B]          | int64   | positions in `catalog.classes`; in training by product, in the datamodule's `learned_names` |
 | images   | [B, 3, S, S] | float32 | -1 .. 1, RGB, normalised                                     |
 | triplets | [3, T]       | int64   | positions in this batch: anchors, positives, negatives       |
 | groups   | [B]          | int64   | who took the picture; evaluation only, where the catalog knows |

@@ -70,7 +70,7 @@ class PixelStore:
         if len(catalog) == 0:
             raise ValueError(f"catalog {catalog.name!r} has no pictures: nothing to store")
         if workers is not None and workers < 1:
-            raise ValueError(f"workers={workers}: give 1 or more threads, or none for one per core")
+            raise ValueError(f"workers={workers}: give 1 or more threads, or null: one a core for files")
         shape = (len(catalog), 3, spec.size, spec.size)
         folder = (cache or cache_folder()) / "pixels" / store_key(catalog, spec)
         store = _read(folder, shape)
