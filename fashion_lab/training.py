@@ -152,7 +152,7 @@ class Training:
         return {
             "stage": self.cfg.stage,
             "metrics": metrics,
-            **_confusions(parts.module),
+            **_confusion(parts.module),
             "monitor": OmegaConf.to_container(self.cfg.monitor),
             **stage_2_compared(parts, self.folder, tuple(self.cfg.trusted)),
             **parts.size._asdict(),
@@ -194,8 +194,8 @@ class Training:
             logger.finalize("success")
 
 
-def _confusions(module: StageModule) -> dict[str, Any]:
+def _confusion(module: StageModule) -> dict[str, Any]:
     """Of a classifier, the counts behind its metrics: rows are true classes, columns predicted ones."""
-    if not isinstance(module, ClassifierModule):
+    if not isinstance(module, ClassifierModule) or module.last_confusion is None:
         return {}
-    return {"confusion": {split: counts.tolist() for split, counts in module.confusions.items()}}
+    return {"confusion": {"val": module.last_confusion.tolist()}}

@@ -6,7 +6,7 @@ from typing import Any
 RATE = "train/learning_rate"
 AUGMENTED = "pictures/augmented"
 CONFUSION = "pictures/confusion"
-BEST_CONFUSION = "pictures/confusion_best"  # and _val or _test
+BEST_CONFUSION = "pictures/confusion_best"
 BEST_PREDICTIONS = "pictures/predictions_best"
 WORST_QUERIES = "pictures/queries_worst_best"
 RANDOM_QUERIES = "pictures/queries_random_best"

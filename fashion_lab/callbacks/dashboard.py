@@ -83,13 +83,13 @@ class Dashboard(pl.Callback):
             or not isinstance(pl_module, ClassifierModule)
         ):
             return
-        title, confusion = f"validation, epoch {epoch}", pl_module.confusions["val"]
+        assert pl_module.last_confusion is not None, "validation has not ended"
         show_confusion(
             self._writer,
             boards.CONFUSION,
-            confusion,
+            pl_module.last_confusion,
             pl_module.classes,
-            title,
+            f"validation, epoch {epoch}",
             max(0, trainer.global_step - 1),
         )
 

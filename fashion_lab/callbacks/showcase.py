@@ -24,7 +24,6 @@ from fashion_lab.modules.siamese import SiameseModule
 from fashion_lab.networks import SiameseEncoder
 
 SPLIT = "validation"
-SPLITS = {"val": "validation", "test": "test"}  # in metrics: in words
 MOST_SEARCHED = (
     2000  # pictures searched for the worst queries: all their distances are held at once; assumption
 )
@@ -56,11 +55,9 @@ class Showcase:
         was_training = module.training
         module.eval()
         if isinstance(module, ClassifierModule):
-            for split, confusion in module.confusions.items():
-                title = f"{SPLITS[split]}, {shown.checkpoint}"
-                show_confusion(
-                    writer, f"{boards.BEST_CONFUSION}_{split}", confusion, module.classes, title, step
-                )
+            assert module.last_confusion is not None, "shown before it was evaluated"
+            title = f"{SPLIT}, {shown.checkpoint}"
+            show_confusion(writer, boards.BEST_CONFUSION, module.last_confusion, module.classes, title, step)
             self._predictions(writer, module.network, shown, step)
             encoder = SiameseEncoder(module.network.backbone).eval()  # type: ignore[arg-type]
             self._projector(writer, encoder, shown, step)

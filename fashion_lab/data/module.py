@@ -32,7 +32,7 @@ class CatalogData(pl.LightningDataModule):
         store: its pixels.
         sampler: takes `positions` and `labels` of the training split and gives a `Sampler`.
         augment: changes training pictures; another class has `DRAWS`, `mixup`, `cutmix` too.
-        eval_batch_size: pictures of a validation or test batch.
+        eval_batch_size: pictures of a validation batch.
         similar_by: what training pictures have to share, see `fashion_lab.data.similarity`.
     """
 
@@ -83,14 +83,8 @@ class CatalogData(pl.LightningDataModule):
         )
 
     def val_dataloader(self) -> SplitLoader:
-        return self._in_order("validation")
-
-    def test_dataloader(self) -> SplitLoader:
-        return self._in_order("test")
-
-    def _in_order(self, split: str) -> SplitLoader:
         rank, world_size = self._place()
-        rows = self.splits[split]
+        rows = self.splits["validation"]
         return SplitLoader(rows, batch_size=self.eval_batch_size, rank=rank, world_size=world_size)
 
     def _place(self) -> tuple[int, int]:

@@ -65,7 +65,7 @@ class ClassifierModule(StageModule):
         self.teacher = None if teacher is None else Teacher(teacher, share=teacher_share)
         self.confusion = MulticlassConfusionMatrix(len(self.classes), validate_args=False)
         self.eval_loss = MeanMetric()
-        self.confusions: dict[str, Tensor] = {}  # of the last evaluation of each split
+        self.last_confusion: Tensor | None = None  # [C, C]: true classes, predicted ones
 
     def forward(self, images: Tensor) -> Tensor:
         logits: Tensor = self.network(images)
@@ -93,18 +93,10 @@ class ClassifierModule(StageModule):
         weights: Tensor | None = getattr(self.loss, "weight", None)
         return len(labels) if weights is None else weights[labels].sum()
 
-    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.validation_step(batch, batch_idx)
-
     def on_validation_epoch_end(self) -> None:
-        self._log_evaluation("val")
-
-    def on_test_epoch_end(self) -> None:
-        self._log_evaluation("test")
-
-    def _log_evaluation(self, split: str) -> None:
-        confusion = self.confusions[split] = self.confusion.compute().cpu()
-        metrics = classification_metrics(confusion, self.classes) | {"loss": float(self.eval_loss.compute())}
-        self.log_dict({f"{split}/{name}": value for name, value in metrics.items()})
+        self.last_confusion = self.confusion.compute().cpu()
+        metrics = classification_metrics(self.last_confusion, self.classes)
+        metrics["loss"] = float(self.eval_loss.compute())
+        self.log_dict({f"val/{name}": value for name, value in metrics.items()})
         self.confusion.reset()
         self.eval_loss.reset()

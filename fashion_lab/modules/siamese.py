@@ -102,20 +102,11 @@ class SiameseModule(StageModule):
             self.by_product.update(embeddings_BD, batch[PRODUCTS])
         return embeddings_BD
 
-    def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        return self.validation_step(batch, batch_idx)
-
     def on_validation_epoch_end(self) -> None:
-        self._log_retrieval("val")
-
-    def on_test_epoch_end(self) -> None:
-        self._log_retrieval("test")
-
-    def _log_retrieval(self, split: str) -> None:
-        metrics = {f"{split}/{name}": value for name, value in self.by_class.compute().items()}
+        metrics = {f"val/{name}": value for name, value in self.by_class.compute().items()}
         if self.by_product.update_called:
             products = self.by_product.compute().items()
-            metrics |= {f"{split}/product/{name}": value for name, value in products}
+            metrics |= {f"val/product/{name}": value for name, value in products}
         self.log_dict(metrics)
         self.by_class.reset()
         self.by_product.reset()

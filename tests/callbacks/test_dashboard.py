@@ -49,7 +49,7 @@ def runs(tmp_path_factory):
 def test_stage_1(runs):
     written = events(runs["classifier"])
     tags = written.Tags()
-    best = {"pictures/confusion_best_val"}
+    best = {"pictures/confusion_best"}
     assert set(tags["images"]) == best | {
         "pictures/augmented",
         "pictures/confusion",

@@ -49,8 +49,6 @@ def test_a_fit_logs_what_is_promised_and_learns():
     assert set(trainer.callback_metrics) == {f"val/{name}" for name in named} | {"train/loss"}
     assert trainer.callback_metrics["val/accuracy"] == 1
     assert trainer.callback_metrics["train/loss"] < 0.5
-    (tested,) = trainer.test(trainer.lightning_module, datamodule=source, verbose=False)
-    assert set(tested) == {f"test/{name}" for name in named}
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5])
@@ -66,7 +64,7 @@ def test_validation_is_that_of_a_naive_loop(power):
     weight = class_weights(torch.tensor(COUNTS), power) if power else None
     loss = float(nn.functional.cross_entropy(logits, labels, weight=weight))
     assert metrics["val/loss"] == pytest.approx(loss, abs=1e-5)
-    assert ours.confusions["val"].sum() == len(rows)
+    assert ours.last_confusion.sum() == len(rows)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.5, 1.0])

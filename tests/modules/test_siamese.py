@@ -62,8 +62,6 @@ def test_two_epochs_log_what_is_promised(loss, source):
     scores = {*KEYS, "num_queries"}
     found = scores | {f"other_senders/{name}" for name in scores} | {f"product/{name}" for name in scores}
     assert set(trainer.callback_metrics) == train | {f"val/{name}" for name in found}
-    (tested,) = trainer.test(trainer.lightning_module, datamodule=source, verbose=False)
-    assert set(tested) == {f"test/{name}" for name in found}
 
 
 def test_without_groups_and_products():
