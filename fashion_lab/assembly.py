@@ -59,17 +59,9 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
     backbone: Backbone = build(cfg.backbone, trusted=trusted)  # before pictures are decoded: it may refuse
     _settle_size(cfg, backbone)
     pretraining = backbone.start() if continued is None and cfg.ckpt is None else None
-    cache = None if cfg.cache is None else Path(cfg.cache)
     spec = PixelSpec(size=cfg.pixels.size, fit=cfg.pixels.fit)
-    store = PixelStore.open(catalog, spec, cache=cache, workers=cfg.pixels.workers)
+    data = _data(cfg, catalog, spec)
     torch.manual_seed(cfg.seed)
-    data = CatalogData(
-        catalog,
-        store,
-        sampler=build(cfg.sampler, trusted=trusted, seed=cfg.seed),
-        augment=build(cfg.augment, trusted=trusted),
-        similar_by=OmegaConf.select(cfg, "similar_by", default=CLASS),
-    )
     cfg.num_classes = len(data.learned_names)
     network, teacher = _teacher(cfg, catalog, spec, continued)
     module = _module(cfg, catalog, data, network)
@@ -92,7 +84,20 @@ def assemble(cfg: DictConfig, continued: Record | None, overrides: Sequence[str]
     )
     size = network_size(module.network, spec.size)
     _tune(cfg, module)
-    return Parts(catalog, store, data, module, size, record)
+    return Parts(catalog, data.store, data, module, size, record)
+
+
+def _data(cfg: DictConfig, catalog: Catalog, spec: PixelSpec) -> CatalogData:
+    """Build the batches; the pictures are decoded here, unless they were before."""
+    trusted = tuple(cfg.trusted)
+    cache = None if cfg.cache is None else Path(cfg.cache)
+    return CatalogData(
+        catalog,
+        PixelStore.open(catalog, spec, cache=cache, workers=cfg.pixels.workers),
+        sampler=build(cfg.sampler, trusted=trusted, seed=cfg.seed),
+        augment=build(cfg.augment, trusted=trusted),
+        similar_by=OmegaConf.select(cfg, "similar_by", default=CLASS),
+    )
 
 
 def _settle_size(cfg: DictConfig, backbone: Backbone) -> None:

@@ -11,7 +11,18 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 VERBS = {"train", "evaluate", "index", "search", "report", "bench", "export", "serve", "audit"}
 LAYERS = [
-    {"contracts", "pictures", "folders", "digest", "problems", "odds", "nearness", "extras", "run_files"},
+    {
+        "contracts",
+        "pictures",
+        "upright",
+        "folders",
+        "digest",
+        "problems",
+        "odds",
+        "nearness",
+        "extras",
+        "run_files",
+    },
     {"filters", "calibration", "pipes", "leaks"},
     {"backbones", "catalogs", "indexes", "metrics", "losses", "cards"},
     {"networks", "sheet", "figures"},
