@@ -11,11 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from fashion_lab.contracts.backbone import Backbone
 from fashion_lab.contracts.catalog import Catalog, Ints
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.batches import in_batches, probabilities
-from fashion_lab.encoders.torch_encoder import embed
+from fashion_lab.encoders.torch_encoder import at_rest, embed
 from fashion_lab.metrics.retrieval import KEYS, leave_one_out_scores, retrieval_scores
+from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import CORRECT, Outcomes
 
 GREY_SIDE = 32  # of the raw pixels that an embedding must beat; as in the studies' floor
@@ -74,6 +76,21 @@ def embedded(network: nn.Module, catalog: Catalog, store: PixelStore, split: str
             vectors_GD = torch.from_numpy(embed(network, store.at(searched)))
             scores |= _gallery_views(catalog, rows, vectors_ND, searched, vectors_GD)
     return _outcomes(catalog, split, rows, scores), vectors_ND
+
+
+def backbone_retrieved(
+    backbone: Backbone,
+    catalog: Catalog,
+    store: PixelStore,
+    split: str,
+    *,
+    normalize: bool,
+    flips: bool = False,
+) -> Outcomes:
+    """Search as `retrieved` does with a backbone's pooled features, with `flips` the mean of both sides'."""
+    features = at_rest(SiameseEncoder(backbone, normalize=normalize))
+    network = Flipped(features, normalize=normalize) if flips else features
+    return retrieved(network, catalog, store, split)
 
 
 def raw_pixels(catalog: Catalog, store: PixelStore, split: str) -> Outcomes:

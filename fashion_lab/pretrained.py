@@ -8,9 +8,7 @@ from fashion_lab.config import build
 from fashion_lab.contracts.backbone import Backbone
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
-from fashion_lab.encoders.torch_encoder import at_rest
-from fashion_lab.evaluation import Flipped, retrieved
-from fashion_lab.networks import SiameseEncoder
+from fashion_lab.evaluation import backbone_retrieved
 from fashion_lab.outcomes import Outcomes
 
 log = logging.getLogger(__name__)
@@ -52,6 +50,4 @@ def pretrained(
     if found is None or found["sha256"] != origin["sha256"]:
         log.warning("not compared with the pretrained backbone: %s holds other weights now", origin["source"])
         return None
-    features = at_rest(SiameseEncoder(backbone, normalize=normalize))
-    network = Flipped(features, normalize=normalize) if flips else features
-    return retrieved(network, catalog, store, split)
+    return backbone_retrieved(backbone, catalog, store, split, normalize=normalize, flips=flips)

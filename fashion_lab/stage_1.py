@@ -7,9 +7,7 @@ from typing import Any
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.runs import read_run
-from fashion_lab.encoders.torch_encoder import at_rest
-from fashion_lab.evaluation import Flipped, retrieved
-from fashion_lab.networks import SiameseEncoder
+from fashion_lab.evaluation import backbone_retrieved
 from fashion_lab.outcomes import Outcomes
 
 
@@ -40,6 +38,5 @@ def stage_1(
         return None, f"Its stage 1 run, {parent['path']}, is no longer there to compare with."
     known = read_run(parent["path"], head=None, trusted=trusted)
     store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
-    features = at_rest(SiameseEncoder(known.network.backbone, normalize=normalize))
-    network = Flipped(features, normalize=normalize) if flips else features
-    return retrieved(network, catalog, store, split), ""
+    backbone = known.network.backbone
+    return backbone_retrieved(backbone, catalog, store, split, normalize=normalize, flips=flips), ""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from fashion_lab.commandline import PLAIN, quoted
+from fashion_lab.commandline import PLAIN, quoted, shown
 from fashion_lab.folders import replace_text
 from fashion_lab.sweeps.points import exclusive
 from fashion_lab.sweeps.words import FLAGS, is_of_the_place, key_of, only, sweep_words
@@ -61,8 +61,6 @@ def remember(sweep: Path, words: Sequence[str]) -> None:
 
 def resume_word(folder: Path) -> str | None:
     """Say with which word a sweep goes on; None where there is nothing to go on with."""
-    from fashion_lab.commandline import shown
-
     relative = os.path.relpath(folder)
     name = str(folder) if relative.startswith("..") else relative
     return shown("resume", name) if _known(folder) else None
