@@ -8,6 +8,7 @@ from pathlib import Path
 
 FOLDER = "checkpoints"
 BEST, LAST = "best.ckpt", "last.ckpt"
+CONFIG = "config.yaml"
 LOCK = ".lock"
 """Held by the process that trains in the folder."""
 

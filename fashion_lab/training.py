@@ -24,7 +24,7 @@ from fashion_lab.outcomes import LAST_EPOCH, START, VALIDATION
 from fashion_lab.record_outcomes import outcome_metrics, stage_2_compared
 from fashion_lab.results import surroundings, write_result
 from fashion_lab.resume import held, last_checkpoint, resumed_config
-from fashion_lab.run_files import BEST, FOLDER, LAST, find
+from fashion_lab.run_files import BEST, CONFIG, FOLDER, LAST, find
 from fashion_lab.summary import closing_block, opening_block, pretraining
 
 console = Console()
@@ -65,9 +65,7 @@ class Training:
             precision = effective_precision(self.cfg)
             continued = None if self.resume_from is None else read(self.resume_from)[RECORD]
             parts = assemble(self.cfg, continued, self.overrides)
-            (self.folder / "config.yaml").write_text(
-                OmegaConf.to_yaml(OmegaConf.create(parts.record["config"]))
-            )
+            (self.folder / CONFIG).write_text(OmegaConf.to_yaml(OmegaConf.create(parts.record["config"])))
             console.print(opening_block(parts.catalog, parts.data, parts.size, parts.record, self.folder))
             trainer = self._fit(parts, precision, clock)
             metrics, best = self._metrics(parts, precision)

@@ -30,9 +30,8 @@ from fashion_lab.encoders.runs import read_run
 from fashion_lab.evaluation import retrieved
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.outcomes import RAW, STAGE_1, STAGE_2, VALIDATION, Outcomes, beside
-from fashion_lab.run_files import FOLDER, LAST
+from fashion_lab.run_files import CONFIG, FOLDER, LAST
 from fashion_lab.studies.intervals import estimate
-from fashion_lab.studies.runs import CONFIG
 
 PYTORCH, OPEN = "pytorch-metric-learning's trainer", "open-metric-learning's trainer"
 METRICS = {

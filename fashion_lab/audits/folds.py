@@ -13,9 +13,8 @@ from numpy.typing import NDArray
 
 from fashion_lab.contracts.catalog import Catalog, Ints
 from fashion_lab.outcomes import VALIDATION, Outcomes
+from fashion_lab.run_files import CONFIG
 from fashion_lab.studies.reading import read_config
-
-CONFIG = "config.yaml"
 
 
 @dataclass(frozen=True, kw_only=True)

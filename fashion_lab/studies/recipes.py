@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from fashion_lab.results import RESULT
+from fashion_lab.run_files import CONFIG
 from fashion_lab.schema import OF_THE_PLACE, is_among
 from fashion_lab.studies.reading import read_config, read_mapping
-from fashion_lab.studies.runs import CONFIG, Run
+from fashion_lab.studies.runs import Run
 
 REPEATED = ("seed", "data.fold")
 """What a recipe is repeated over."""

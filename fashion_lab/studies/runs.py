@@ -12,11 +12,10 @@ from fashion_lab.commandline import shown
 from fashion_lab.jobs import ERROR, PRUNED
 from fashion_lab.problems import ConfigError
 from fashion_lab.results import RESULT
-from fashion_lab.run_files import is_held
+from fashion_lab.run_files import CONFIG, FOLDER, LAST, is_held
 from fashion_lab.studies.reading import read_config, read_mapping, read_result, read_yaml
 from fashion_lab.studies.resampling import Interval
 
-CONFIG, LAST = "config.yaml", "checkpoints/last.ckpt"
 MARKS = (RESULT, CONFIG, ".hydra")
 
 
@@ -113,7 +112,7 @@ def _unfinished(folder: Path) -> Unfinished:
 def _state(folder: Path) -> tuple[str, str]:
     if is_held(folder):
         return "running", "wait for it"
-    can_resume = (folder / LAST).is_file()
+    can_resume = (folder / FOLDER / LAST).is_file()
     resume = f"python -m fashion_lab.train {shown('resume', str(folder))}"
     if (folder / ERROR).is_file():
         lines = (folder / ERROR).read_text(errors="replace").splitlines()
