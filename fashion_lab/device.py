@@ -7,6 +7,7 @@ import pytorch_lightning as pl
 import torch
 from omegaconf import DictConfig, OmegaConf
 
+from fashion_lab.allocator import keep_freed_memory
 from fashion_lab.config import ConfigError
 
 EXPECTED_WARNINGS = (
@@ -20,6 +21,7 @@ EXPECTED_WARNINGS = (
 
 def settle(cfg: DictConfig) -> None:
     """Set every process-wide switch, so that a job in a sweep is the same as alone."""
+    keep_freed_memory()
     pl.seed_everything(cfg.seed, verbose=False)
     if cfg.threads is not None:
         torch.set_num_threads(cfg.threads)

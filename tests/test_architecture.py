@@ -12,6 +12,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 VERBS = {"train", "evaluate", "index", "search", "report", "bench", "export", "serve", "audit"}
 LAYERS = [
     {
+        "allocator",
         "contracts",
         "pictures",
         "upright",
