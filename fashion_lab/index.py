@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from omegaconf import DictConfig, OmegaConf
 
+from fashion_lab.allocator import keep_freed_memory
 from fashion_lab.config import CONF, build, launch
 
 if TYPE_CHECKING:
@@ -25,6 +26,7 @@ EXECUTORS = ("here", "ray")
 def index(cfg: DictConfig) -> None:
     """Embed a catalog with a trained encoder, or bring an index folder up to date."""
     _check(cfg)
+    keep_freed_memory()
     from fashion_lab import indexing
     from fashion_lab.galleries.listing import default_folder
 

@@ -7,7 +7,12 @@ from numpy.typing import NDArray
 
 from fashion_lab.contracts.pixels import Pixels
 
-EMBED_BATCH = 256  # one size for all, so that a picture's numbers hardly depend on its company; assumption
+EMBED_BATCH = 32
+"""One size for all, so that a picture's numbers hardly depend on its company.
+
+CPU time of a picture, one thread, batches of 32 and of 256: 1.5 and 2.8 ms with the default network at 64
+pixels, 39 and 52 ms with EfficientNet-Lite0 at 192: large tensors go back to the system after each layer.
+"""
 
 NO_HEAD = (
     "this encoder has no head to classify with; export a bundle with one: "
