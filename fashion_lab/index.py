@@ -26,7 +26,6 @@ EXECUTORS = ("here", "ray")
 def index(cfg: DictConfig) -> None:
     """Embed a catalog with a trained encoder, or bring an index folder up to date."""
     _check(cfg)
-    keep_freed_memory()
     from fashion_lab import indexing
     from fashion_lab.galleries.listing import default_folder
 
@@ -36,6 +35,7 @@ def index(cfg: DictConfig) -> None:
             where: Any = None if cfg.where is None else OmegaConf.to_container(cfg.where)
             _report(indexing.remove(_job(cfg, Path(cfg.out), engine), _listed(cfg.item), where), cfg.mode)
         return
+    keep_freed_memory()
     catalog = build(cfg.data, trusted=list(cfg.trusted))
     split, run = str(cfg.split), None if cfg.ckpt is None else str(cfg.ckpt)
     load = functools.cache(_loader(cfg))

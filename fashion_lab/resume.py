@@ -13,7 +13,7 @@ from fashion_lab.checkpoint import RECORD, plain_config, read, sweep
 from fashion_lab.config import ConfigError
 from fashion_lab.folders import relocated
 from fashion_lab.results import RESULT
-from fashion_lab.run_files import BEST, CONFIG, FOLDER, LAST, LOCK, CheckpointError
+from fashion_lab.run_files import BEST, FOLDER, LAST, LOCK, CheckpointError
 from fashion_lab.schema import OF_THE_PLACE, is_among
 
 log = logging.getLogger(__name__)
@@ -42,18 +42,9 @@ def last_checkpoint(folder: Path) -> Path:
             damaged = error
         else:
             return path
-    raise damaged or ConfigError(f"resume={folder}: {_what_it_is(folder)}")
-
-
-def _what_it_is(folder: Path) -> str:
-    """Say why a folder without a checkpoint cannot be gone on with, and what to do instead."""
-    if not folder.is_dir():
-        return "no such folder; give the folder of a run or a sweep"
-    if (folder / CONFIG).is_file():
-        return f"no {FOLDER}/{LAST}; it stopped before its first epoch ended, start it anew"
-    if any(folder.glob(f"*/{CONFIG}")):
-        return f"a sweep without a list of its commands; give the whole one with hydra.sweep.dir={folder}"
-    return f"neither a run nor a sweep, it has no {CONFIG}; give the folder of one"
+    raise damaged or ConfigError(
+        f"resume={folder}: no {FOLDER}/{LAST}; it stopped before its first epoch ended, start it anew"
+    )
 
 
 def resumed_config(checkpoint: Path, folder: Path, overrides: Sequence[str]) -> DictConfig:

@@ -10,7 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from fashion_lab.check import check
 from fashion_lab.config import launch
-from fashion_lab.sweeps.commands import commands, remember, resume_word
+from fashion_lab.sweeps.commands import check_resume, commands, remember, resume_word
 from fashion_lab.sweeps.points import point_folder
 
 INTERRUPTED = 128  # and above: exit codes of what a signal, or a reader that has gone, ended
@@ -64,6 +64,7 @@ def launch_each(lines: Sequence[Sequence[str]]) -> None:
 
 if __name__ == "__main__":
     try:
+        check_resume(sys.argv[1:])
         lines = commands(sys.argv[1:])
     except ValueError as error:
         sys.exit(f"error: {error}")

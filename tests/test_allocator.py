@@ -6,9 +6,12 @@ import sys
 
 import pytest
 
+from fashion_lab.allocator import OWN
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is asked")
+
 FAULTS = """
 import resource
-import sys
 import torch
 from fashion_lab.allocator import keep_freed_memory
 
@@ -23,8 +26,7 @@ print(kept, [step() for _ in range(30)][-1])
 
 
 def faults(**settings):
-    env = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
-    env.pop("GLIBC_TUNABLES", None)
+    env = {name: value for name, value in os.environ.items() if not name.startswith(OWN)}
     done = subprocess.run(
         [sys.executable, "-c", FAULTS], env=env | settings, capture_output=True, text=True, check=True
     )
@@ -32,14 +34,12 @@ def faults(**settings):
     return kept == "True", int(count)
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is asked")
 def test_freed_memory_serves_the_next_step():
     kept, count = faults()
     assert kept
     assert count < 100
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="glibc alone is asked")
 def test_settings_of_the_user_stay():
     kept, count = faults(MALLOC_ARENA_MAX="4")
     assert not kept

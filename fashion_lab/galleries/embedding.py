@@ -24,7 +24,7 @@ from fashion_lab.galleries.shards import Row, finished, new_shard, shard_name
 from fashion_lab.galleries.threads import in_threads
 from fashion_lab.pictures import PictureError, PixelSpec, open_picture
 
-BATCH = 256  # pictures embedded at once, as everywhere
+BATCH = 256  # pictures read and written at once
 PLAIN_RANGE = 8  # of 255: a picture that varies less shows one colour; JPEG's noise is below; assumption
 
 

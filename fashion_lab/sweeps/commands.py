@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from fashion_lab.commandline import PLAIN, quoted, shown
 from fashion_lab.folders import replace_text
+from fashion_lab.run_files import CONFIG, FOLDER
 from fashion_lab.sweeps.points import exclusive
 from fashion_lab.sweeps.words import FLAGS, is_of_the_place, key_of, only, sweep_words
 
@@ -35,18 +36,38 @@ def commands(words: Sequence[str]) -> list[list[str]]:
     Raises:
         ValueError: as `sweep_words`; or a word that a sweep cannot go on with.
     """
-    word = only("resume", words)
-    folder = Path((word or "").partition("=")[2].strip("'\""))
-    known = [] if word is None else _known(folder)
-    if not known:
+    folder = _resumed(words)
+    if folder is None or not (known := _known(folder)):
         return [sweep_words(words)]
-    more = _parsed([other for other in words if other != word])
+    more = _parsed([word for word in words if key_of(word) != "resume"])
     for other in more.recipe():
         raise ValueError(
             f"{other} cannot change on resume={folder}; leave it out, or give the whole command with "
             f"hydra.sweep.dir={folder}: points of another recipe get folders of their own there"
         )
     return [_going_on(command, more, folder) for command in known]
+
+
+def check_resume(words: Sequence[str]) -> None:
+    """Refuse a `resume=` that names neither a run nor a known sweep, before Hydra writes its own files there.
+
+    Raises:
+        ValueError: what the folder is, and what to give instead.
+    """
+    folder = _resumed(words)
+    if folder is None or folder.is_file() or _known(folder):
+        return
+    from fashion_lab.studies.runs import MARKS
+
+    if any((folder / name).exists() for name in (*MARKS, FOLDER)):
+        return
+    if any(folder.glob(f"*/{CONFIG}")):
+        what = f"a sweep without a list of its commands; give the whole one with hydra.sweep.dir={folder}"
+    elif folder.is_dir():
+        what = f"neither a run nor a sweep, it has no {CONFIG}; give the folder of one"
+    else:
+        what = "no such folder; give the folder of a run or a sweep"
+    raise ValueError(f"resume={folder}: {what}")
 
 
 def remember(sweep: Path, words: Sequence[str]) -> None:
@@ -64,6 +85,12 @@ def resume_word(folder: Path) -> str | None:
     relative = os.path.relpath(folder)
     name = str(folder) if relative.startswith("..") else relative
     return shown("resume", name) if _known(folder) else None
+
+
+def _resumed(words: Sequence[str]) -> Path | None:
+    """Read what `resume=` names, as a shell leaves it. Raises ValueError where it is given twice."""
+    value = (only("resume", words) or "").partition("=")[2].strip("'\"")
+    return None if value in ("", "null") else Path(value)
 
 
 def _known(folder: Path) -> list[Command]:

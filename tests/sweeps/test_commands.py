@@ -2,9 +2,10 @@
 
 from pathlib import Path
 
+import programs
 import pytest
 
-from fashion_lab.sweeps.commands import commands, remember, resume_word
+from fashion_lab.sweeps.commands import check_resume, commands, remember, resume_word
 
 OWN = ["hydra.verbose=true", "threads=2", "seed=range(5)", "ckpt='a b'"]
 
@@ -32,6 +33,43 @@ def test_a_sweep_that_grew_goes_on_with_all_of_it(sweep):
 def test_another_command_is_its_own(sweep):
     assert commands(["seeds=2", "x=1"]) == [["-m", "x=1", "seed=range(2)"]]
     assert commands(["resume=nowhere"]) == [["resume=nowhere"]]
+
+
+@pytest.mark.parametrize(
+    ("files", "reason"),
+    [
+        (["0/config.yaml"], "give the whole one with hydra.sweep.dir="),
+        (["notes.txt"], "neither a run nor a sweep"),
+        ([], "no such folder"),
+    ],
+)
+def test_what_is_no_run_is_left_as_it_is(tmp_path, files, reason):
+    folder = tmp_path / "run"
+    plant(folder, *files)
+    done = programs.run("fashion_lab.train", f"resume={folder}", cwd=tmp_path)
+    assert done.returncode != 0
+    assert reason in done.stderr
+    assert [path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()] == files
+
+
+@pytest.mark.parametrize(
+    "name", ["config.yaml", ".hydra/config.yaml", "checkpoints/last.ckpt", "result.json"]
+)
+def test_any_file_of_a_run_makes_a_folder_one(tmp_path, name):
+    plant(tmp_path, name)
+    check_resume([f"resume='{tmp_path}'"])
+    check_resume([f"resume={tmp_path / name}"])
+
+
+def test_nothing_and_a_known_sweep_need_no_run(sweep):
+    for words in (["seed=1"], ["resume=null"], [f"resume={sweep}"]):
+        check_resume(words)
+
+
+def plant(folder, *names):
+    for name in names:
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).touch()
 
 
 def test_configs_of_ones_own_are_found_again(tmp_path, monkeypatch):
