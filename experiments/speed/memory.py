@@ -1,6 +1,6 @@
 """What keeping freed memory brings (fashion_lab/allocator.py): a training with and without it, in turns.
 
-python experiments/speed/memory.py data=clothing trainer.max_epochs=3     words of a training; prints a row
+python experiments/speed/memory.py data=clothing trainer.max_epochs=3     words of a training; prints a table
 """
 
 import os
@@ -10,20 +10,15 @@ import sys
 import tempfile
 import time
 
+from fashion_lab.benchmarks.processes import TRAIN
+
 ROUNDS = 3
 WAYS = {"returned": {"GLIBC_TUNABLES": ""}, "kept": {}}
 
 
 def once(words, settings):
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            sys.executable,
-            "-m",
-            "fashion_lab.train",
-            *words,
-            f"hydra.run.dir={folder}",
-            "logger=none",
-        ]
+        command = [*TRAIN, *words, f"hydra.run.dir={folder}", "logger=none"]
         start = time.perf_counter()
         process = subprocess.Popen(command, env=os.environ | settings, stdout=subprocess.DEVNULL)
         _, status, used = os.wait4(process.pid, 0)
