@@ -12,17 +12,13 @@ def evaluate(cfg: DictConfig) -> None:
     """Measure a run on a split, with intervals; write the result and a page about it."""
     if cfg.ckpt is None:
         raise ValueError("ckpt= is missing: give a run folder (outputs/<stage>/<time>) or a .ckpt file")
-    if not isinstance(cfg.flips, bool):
-        raise ValueError(f"flips={cfg.flips}: give true or false")
     extras.require(["torch"], "python -m fashion_lab.evaluate", "train")
     from rich.console import Console
 
     from fashion_lab.evaluating import evaluated, summary_of
 
     out, cache = (None if cfg[key] is None else Path(cfg[key]) for key in ("out", "cache"))
-    found = evaluated(
-        cfg.ckpt, str(cfg.split), flips=cfg.flips, out=out, cache=cache, trusted=list(cfg.trusted)
-    )
+    found = evaluated(cfg.ckpt, str(cfg.split), out=out, cache=cache, trusted=list(cfg.trusted))
     Console().print(summary_of(found.result))
     print(f"result: {found.folder / 'result.json'}")
     print(f"page: {found.folder / 'index.html'}")

@@ -23,7 +23,6 @@ NOTES = {
     "train": "These pictures taught the network: the numbers flatter and say nothing about others.",
     "test": "The test split is for the end: what is chosen by these numbers is not measured by them.",
 }
-FLIPPED = ", each with its mirror image"
 
 
 class Evaluated(NamedTuple):
@@ -37,16 +36,14 @@ def evaluated(
     given: str,
     split: str,
     *,
-    flips: bool = False,
     out: Path | None = None,
     cache: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> Evaluated:
     """Evaluate a run or a checkpoint on a split of the catalog that it was trained with.
 
-    With `flips`, what the networks say is averaged over each picture and its mirror image. That, and what is
-    found of another checkpoint than the best one, has a name of its own among evaluations and outcomes, e.g.
-    `validation-last` or `test-flips`.
+    What is found of another checkpoint than the best one has a name of its own among evaluations and
+    outcomes, e.g. `validation-last`.
 
     Raises:
         ValueError: no run, a bundle, no such split, or nothing readable in it.
@@ -60,18 +57,18 @@ def evaluated(
     _check_split(catalog, split)
     checkpoint = Path(run.source["path"])
     home = checkpoint.parent.parent if checkpoint.parent.name == FOLDER else checkpoint.parent
-    name = split + _mark(checkpoint) + ("-flips" if flips else "")
+    name = split + _mark(checkpoint)
     folder = home / "evaluation" / name if out is None else out
     store = PixelStore.open(catalog, run.blueprint.pixels, cache=cache)
     part = classifier_facts if run.blueprint.stage == "classifier" else encoder_facts
-    facts = part.facts_of(run, catalog, store, split, flips=flips, cache=cache, trusted=trusted)
+    facts = part.facts_of(run, catalog, store, split, cache=cache, trusted=trusted)
     outcomes = facts.pop("outcomes")
     folder.mkdir(parents=True, exist_ok=True)
     found = {name: outcomes} | {beside(name, what): one for what, one in facts.pop("beside", {}).items()}
     for kept_as, one in found.items():
         replace(one, split=kept_as).save(home if out is None else folder)
-    shared = _circumstances(run, catalog, outcomes, split, flips)
-    title = f"{home.name}: {run.blueprint.stage} on {split}{FLIPPED if flips else ''}"
+    shared = _circumstances(run, catalog, outcomes, split)
+    title = f"{home.name}: {run.blueprint.stage} on {split}"
     page = render({"title": title, "note": NOTES.get(split), **shared, **facts})
     (folder / "index.html").write_text(page, encoding="utf-8")
     result = {**shared, **_plain(part.lasting(facts)), **surroundings()}
@@ -90,27 +87,22 @@ def summary_of(result: dict[str, Any]) -> Table:
     for name, found in result["metrics"].items():
         if found["value"] is not None:
             table.add_row(name, f"{found['value']:.4f}", f"{found['low']:.3f} .. {found['high']:.3f}")
-    pictures = f"{result['pictures']} pictures{FLIPPED if result['flips'] else ''}"
-    table.caption = f"{pictures}; intervals by bootstrap over {units}"
+    table.caption = f"{result['pictures']} pictures; intervals by bootstrap over {units}"
     return table
 
 
-def _circumstances(
-    run: TrainedRun, catalog: Catalog, outcomes: Outcomes, split: str, flips: bool
-) -> dict[str, Any]:
+def _circumstances(run: TrainedRun, catalog: Catalog, outcomes: Outcomes, split: str) -> dict[str, Any]:
     """Say what was measured, on what."""
-    command = f"python -m fashion_lab.evaluate ckpt={run.given} split={split}"
     return {
         "stage": run.blueprint.stage,
         "split": split,
-        "flips": flips,
         "catalog": catalog.name,
         "classes": list(catalog.classes),
         "pictures": len(outcomes),
         "senders": None if outcomes.groups_N is None else len(set(outcomes.groups_N.tolist())),
         "pixels": {"size": run.blueprint.pixels.size, "fit": run.blueprint.pixels.fit},
         "checkpoint": {key: run.source[key] for key in ("path", "sha256")},
-        "command": f"{command} flips=true" if flips else command,
+        "command": f"python -m fashion_lab.evaluate ckpt={run.given} split={split}",
     }
 
 

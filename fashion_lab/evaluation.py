@@ -27,24 +27,6 @@ OTHERS = "other_senders/"
 PRODUCT = "product/"
 
 
-class Flipped(nn.Module):
-    """Averages what a network says of a picture and of its mirror image.
-
-    Args:
-        network: gives logits, or embeddings.
-        normalize: scale the mean to length 1 again.
-    """
-
-    def __init__(self, network: nn.Module, *, normalize: bool = False) -> None:
-        super().__init__()
-        self.network, self.normalize = network, normalize
-
-    def forward(self, images_BCHW: Tensor) -> Tensor:
-        """Map images [B, 3, H, W] to logits or embeddings."""
-        mean_BD: Tensor = (self.network(images_BCHW) + self.network(images_BCHW.flip(3))) / 2
-        return nn.functional.normalize(mean_BD) if self.normalize else mean_BD
-
-
 def classified(network: nn.Module, catalog: Catalog, store: PixelStore, split: str) -> Outcomes:
     """Classify a split's readable pictures: `accuracy`, and the probabilities."""
     rows = store.keep_readable(catalog.splits[split])
@@ -85,12 +67,10 @@ def backbone_retrieved(
     split: str,
     *,
     normalize: bool,
-    flips: bool = False,
 ) -> Outcomes:
-    """Search as `retrieved` does with a backbone's pooled features, with `flips` the mean of both sides'."""
+    """Search as `retrieved` does with a backbone's pooled features."""
     features = at_rest(SiameseEncoder(backbone, normalize=normalize))
-    network = Flipped(features, normalize=normalize) if flips else features
-    return retrieved(network, catalog, store, split)
+    return retrieved(features, catalog, store, split)
 
 
 def raw_pixels(catalog: Catalog, store: PixelStore, split: str) -> Outcomes:

@@ -21,7 +21,6 @@ def pretrained(
     split: str,
     *,
     normalize: bool,
-    flips: bool = False,
     trusted: Sequence[str] = (),
 ) -> Outcomes | None:
     """Search a split with the pooled features of a run's pretrained backbone.
@@ -34,7 +33,6 @@ def pretrained(
         store: its pixels, as the run sees them.
         split: its name.
         normalize: whether features get length 1, as the run's own do.
-        flips: whether they are means over each picture and its mirror image.
         trusted: further packages that may be built from.
     """
     origin = record.get("pretraining")
@@ -50,4 +48,4 @@ def pretrained(
     if found is None or found["sha256"] != origin["sha256"]:
         log.warning("not compared with the pretrained backbone: %s holds other weights now", origin["source"])
         return None
-    return backbone_retrieved(backbone, catalog, store, split, normalize=normalize, flips=flips)
+    return backbone_retrieved(backbone, catalog, store, split, normalize=normalize)

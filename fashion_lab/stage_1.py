@@ -17,7 +17,6 @@ def stage_1(
     split: str,
     *,
     normalize: bool,
-    flips: bool = False,
     cache: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> tuple[Outcomes | None, str]:
@@ -28,7 +27,6 @@ def stage_1(
         catalog: what the split is of.
         split: its name.
         normalize: whether features get length 1, as the stage 2 run's embeddings do.
-        flips: whether they are means over each picture and its mirror image.
         cache: folder of the pixel stores.
         trusted: further packages that may be built from.
     """
@@ -39,4 +37,4 @@ def stage_1(
     known = read_run(parent["path"], head=None, trusted=trusted)
     store = PixelStore.open(catalog, known.blueprint.pixels, cache=cache)
     backbone = known.network.backbone
-    return backbone_retrieved(backbone, catalog, store, split, normalize=normalize, flips=flips), ""
+    return backbone_retrieved(backbone, catalog, store, split, normalize=normalize), ""

@@ -132,22 +132,11 @@ def test_another_checkpoint_leaves_what_is_known_of_the_best():
     assert metrics["accuracy"]["value"] == pytest.approx(trained_to)
     outcomes = Outcomes.load(Path("classifier"), "validation-last")
     assert outcomes.scores["accuracy"].mean() == pytest.approx(trained_to)
-
-
-@pytest.mark.parametrize(("stage", "metric"), [("classifier", "accuracy"), ("siamese", "map_at_r")])
-def test_flips_are_told_and_kept_apart(stage, metric, capsys):
-    before = Outcomes.load(Path(stage), "validation").scores
-    evaluated(f"ckpt={stage}", "flips=true")
-    assert "each with its mirror image" in capsys.readouterr().out
-    result = result_of(f"{stage}/evaluation/validation-flips")
-    assert result["flips"] is True
-    assert result["command"].endswith("flips=true")
-    flipped = Outcomes.load(Path(stage), "validation-flips").scores
-    assert result["metrics"][metric]["value"] == pytest.approx(flipped[metric].mean())
-    again = Outcomes.load(Path(stage), "validation").scores
-    assert all(np.array_equal(again[name], before[name]) for name in before)
-    table = summary(*find_runs([Path(stage)]), [f"validation-flips/{metric}"], split="validation-flips")
-    assert table.tables[0].lines[0].amounts[f"validation-flips/{metric}"].over == "pictures"
+    (table,) = summary(
+        *find_runs([Path("classifier")]), ["validation-last/accuracy"], split="validation-last"
+    ).tables
+    amount = table.lines[0].amounts["validation-last/accuracy"]
+    assert (amount.value, amount.over) == (pytest.approx(trained_to), "pictures")
 
 
 @pytest.mark.parametrize("stage", ["classifier", "siamese"])
@@ -200,7 +189,6 @@ def test_without_its_stage_1_stage_2_is_still_evaluated(home, tmp_path):
         ([], "ckpt= is missing"),
         (["ckpt=nowhere"], "does not exist"),
         (["ckpt=shop"], "holds no checkpoints"),
-        (["ckpt=classifier", "flips=maybe"], "flips=maybe: give true or false"),
         (["ckpt=classifier", "split=tset"], r"split=tset.*choose one of train, validation, test"),
     ],
 )

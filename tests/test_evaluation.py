@@ -4,7 +4,7 @@ import torch
 from toys import ToyCatalog, toy_backbone
 
 from fashion_lab.encoders.torch_encoder import embed
-from fashion_lab.evaluation import Flipped, embedded, means_of, retrieved
+from fashion_lab.evaluation import embedded, means_of, retrieved
 from fashion_lab.networks import SiameseEncoder
 
 
@@ -54,16 +54,6 @@ def test_embeddings_come_with_their_search(network):
         np.array_equal(outcomes.scores[name], searched.scores[name], equal_nan=True)
         for name in outcomes.scores
     )
-
-
-@pytest.mark.parametrize("normalize", [False, True])
-def test_flips_are_the_mean_of_both_sides(normalize, network):
-    images_BCHW = torch.rand(4, 3, 16, 16)
-    flipped = Flipped(network.eval(), normalize=normalize)
-    mean_BD = torch.stack([network(images_BCHW), network(images_BCHW.flip(-1))]).mean(0)
-    expected_BD = mean_BD / mean_BD.norm(dim=1, keepdim=True) if normalize else mean_BD
-    torch.testing.assert_close(flipped(images_BCHW), expected_BD)
-    torch.testing.assert_close(flipped(images_BCHW.flip(-1)), flipped(images_BCHW))
 
 
 def test_without_senders(network):

@@ -7,6 +7,7 @@
 Trains from each start that study.py has laid down, with OML's Lightning module, balanced batches and the loss
 that its documentation begins with (triplets, all of a batch, margin 0.1; it has no multi-similarity loss).
 Rate, schedule, clipping and number of steps are those of our stage 2; it does not average weights.
+Where all triplets would not fit into memory (1,280 numbers each), each batch draws some of them.
 """
 
 import json
@@ -30,6 +31,7 @@ from torch.utils.data import DataLoader
 from fashion_lab.networks import SiameseEncoder
 
 MARGIN = 0.1
+MOST_NUMBERS = 2**25  # in one of the three tensors that a batch's triplets are copied into: 128 MiB
 
 
 class Extractor(IExtractor):  # type: ignore[misc]
@@ -56,9 +58,9 @@ def train(network: SiameseEncoder, pictures: Pictures, plan: dict[str, Any]) -> 
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, plan["lr"], total_steps=steps + 1, pct_start=0.2, cycle_momentum=False
     )
-    module = ExtractorModule(
-        Extractor(network), TripletLossWithMiner(MARGIN, AllTripletsMiner()), optimizer, schedule
-    )
+    extractor = Extractor(network)
+    miner = AllTripletsMiner(max_output_triplets=MOST_NUMBERS // extractor.feat_dim)
+    module = ExtractorModule(extractor, TripletLossWithMiner(MARGIN, miner), optimizer, schedule)
     sampler = BalanceSampler(pictures.labels, plan["classes"], plan["pictures_per_class"])
     loader = DataLoader(pictures, batch_sampler=sampler, collate_fn=batch_of)
     trainer = pl.Trainer(

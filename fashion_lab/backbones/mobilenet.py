@@ -5,8 +5,8 @@ as in the notebook, each block ends in a ReLU and has a shortcut, a 1x1 convolut
 """
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -36,7 +36,6 @@ class InvertedResidualBlock(nn.Module):
         expansion_factor: how many times wider the block is inside.
         shortcut: maps the input to the output's shape; None adds the input itself.
         depthwise: filter each channel by itself; False is the notebook's dense 3x3.
-        relu_after_sum: the notebook's ReLU on the sum; False ends linear, as MobileNetV2 does.
     """
 
     def __init__(
@@ -48,7 +47,6 @@ class InvertedResidualBlock(nn.Module):
         shortcut: nn.Module | None = None,
         *,
         depthwise: bool = True,
-        relu_after_sum: bool = True,
     ) -> None:
         super().__init__()
         hidden = in_channels * expansion_factor
@@ -68,13 +66,12 @@ class InvertedResidualBlock(nn.Module):
             nn.BatchNorm2d(out_channels),
         )
         self.shortcut = shortcut
-        self.relu_after_sum = relu_after_sum
 
     def forward(self, x: Tensor) -> Tensor:
         """Map [B, in_channels, H, W] to [B, out_channels, H / stride, W / stride]."""
         skip = x if self.shortcut is None else self.shortcut(x)
         out: Tensor = self.project(self.depthwise(self.expand(x))) + skip
-        return F.relu(out) if self.relu_after_sum else out
+        return F.relu(out)
 
 
 class MobileNetBackbone(Backbone):
@@ -86,7 +83,6 @@ class MobileNetBackbone(Backbone):
         depth: multiplies the number of blocks of every stage.
         stages: rows of (channels, blocks, stride, expansion); by default the notebook's.
         stem_channels: channels of the first convolution, before `width`.
-        relu_after_sum: see `InvertedResidualBlock`.
     """
 
     def __init__(
@@ -97,11 +93,9 @@ class MobileNetBackbone(Backbone):
         depth: int = 1,
         stages: Sequence[Sequence[int]] = NOTEBOOK_STAGES,
         stem_channels: int = 16,
-        relu_after_sum: bool = True,
     ) -> None:
         super().__init__()
         _check(width, depth, stages, stem_channels)
-        options = {"depthwise": depthwise, "relu_after_sum": relu_after_sum}
         channels = round(stem_channels * width)
         self.stem = nn.Sequential(
             nn.Conv2d(3, channels, 3, stride=2, padding=1, bias=False),
@@ -110,7 +104,7 @@ class MobileNetBackbone(Backbone):
         )
         blocks = []
         for out_channels, stride, expansion in _block_rows(width, depth, stages):
-            blocks.append(_block(channels, out_channels, stride, expansion, options))
+            blocks.append(_block(channels, out_channels, stride, expansion, depthwise))
             channels = out_channels
         self.blocks = nn.Sequential(*blocks)
         self.out_channels = channels
@@ -152,11 +146,11 @@ def _block_rows(width: float, depth: int, stages: Sequence[Sequence[int]]) -> It
 
 
 def _block(
-    in_channels: int, out_channels: int, stride: int, expansion: int, options: Mapping[str, Any]
+    in_channels: int, out_channels: int, stride: int, expansion: int, depthwise: bool
 ) -> InvertedResidualBlock:
     shortcut = None
     if in_channels != out_channels or stride != 1:
         shortcut = nn.Sequential(
             nn.Conv2d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm2d(out_channels)
         )
-    return InvertedResidualBlock(in_channels, out_channels, stride, expansion, shortcut, **options)
+    return InvertedResidualBlock(in_channels, out_channels, stride, expansion, shortcut, depthwise=depthwise)

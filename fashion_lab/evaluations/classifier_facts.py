@@ -7,7 +7,7 @@ from typing import Any
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.runs import TrainedRun
-from fashion_lab.evaluation import Flipped, classified
+from fashion_lab.evaluation import classified
 from fashion_lab.evaluations import classes, reliability, sights
 from fashion_lab.outcomes import VALIDATION
 
@@ -20,14 +20,12 @@ def facts_of(
     store: PixelStore,
     split: str,
     *,
-    flips: bool = False,
     cache: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Find everything that the page shows, and `outcomes`."""
     assert run.head is not None, run.why_no_head
-    plain = run.head.classifier(run.network)
-    network = Flipped(plain) if flips else plain
+    network = run.head.classifier(run.network)
     outcomes = classified(network, catalog, store, split)
     learnt_on = None if split == VALIDATION else classified(network, catalog, store, VALIDATION)
     counts = classes.confusion(outcomes).tolist()

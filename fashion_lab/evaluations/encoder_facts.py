@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from fashion_lab.callbacks.queries import find_queries
 from fashion_lab.checkpoint import RECORD, read
@@ -15,7 +15,7 @@ from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.similarity import CLASS
 from fashion_lab.encoders.runs import TrainedRun
-from fashion_lab.evaluation import Flipped, embedded, raw_pixels
+from fashion_lab.evaluation import embedded, raw_pixels
 from fashion_lab.evaluations import searches, sights
 from fashion_lab.outcomes import PRETRAINED, RAW, STAGE_1, STAGE_2, Outcomes
 from fashion_lab.pretrained import pretrained
@@ -30,20 +30,16 @@ def facts_of(
     store: PixelStore,
     split: str,
     *,
-    flips: bool = False,
     cache: Path | None = None,
     trusted: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Find everything that the page shows, and `outcomes`, also of the embeddings `beside`."""
     is_unit = run.network.normalize
-    network: nn.Module = Flipped(run.network, normalize=is_unit) if flips else run.network
-    outcomes, vectors_ND = embedded(network, catalog, store, split)
+    outcomes, vectors_ND = embedded(run.network, catalog, store, split)
     metrics = searches.overall(outcomes)
     record = read(Path(run.source["path"]))[RECORD]
-    before, why = stage_1(
-        record["parent"], catalog, split, normalize=is_unit, flips=flips, cache=cache, trusted=trusted
-    )
-    untouched = pretrained(record, catalog, store, split, normalize=is_unit, flips=flips, trusted=trusted)
+    before, why = stage_1(record["parent"], catalog, split, normalize=is_unit, cache=cache, trusted=trusted)
+    untouched = pretrained(record, catalog, store, split, normalize=is_unit, trusted=trusted)
     found = {RAW: raw_pixels(catalog, store, split), PRETRAINED: untouched, STAGE_1: before}
     others = {name: one for name, one in found.items() if one is not None}
     told = told_by(outcomes, record["config"].get("similar_by", CLASS))
