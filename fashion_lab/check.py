@@ -115,11 +115,10 @@ def _of_stage(cfg: DictConfig) -> list[str]:
             problems.append(
                 "loss is one for classes, the stage is siamese; take loss=triplet, batch_hard, ..."
             )
-        problems += [
-            f"augment.{name} blends classes, which stage=siamese cannot learn from; set it to 0"
-            for name in ("mixup", "cutmix")
-            if OmegaConf.select(cfg, f"augment.{name}")
-        ]
+        if OmegaConf.select(cfg, "augment.mixup"):
+            problems.append(
+                "augment.mixup blends classes, which stage=siamese cannot learn from; set it to 0"
+            )
         sampler = str(OmegaConf.select(cfg, "sampler._target_"))
         if sampler.endswith("ShuffleSampler"):
             problems.append(

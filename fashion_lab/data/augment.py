@@ -33,7 +33,6 @@ class Augment:
             Erasing").
         mixup: alpha of the Beta distribution that `mix` blends by, classifier only (Zhang et al. 2017,
             "mixup", section 2).
-        cutmix: likewise of `cut` (Yun et al. 2019, "CutMix", section 3.1); its batches are not mixed up too.
     """
 
     DRAWS = 15
@@ -52,7 +51,6 @@ class Augment:
         recolour: float = 0.0,
         erasing: float = 0.0,
         mixup: float = 0.0,
-        cutmix: float = 0.0,
     ) -> None:
         shares = {
             "flip": flip,
@@ -65,12 +63,12 @@ class Augment:
         for name, value in shares.items():
             _require(name, value, 0 <= value <= 1, "0 .. 1")
         _require("rotation", rotation, 0 <= rotation <= 180, "0 .. 180 degrees")
-        amounts = {"brightness": brightness, "saturation": saturation, "mixup": mixup, "cutmix": cutmix}
+        amounts = {"brightness": brightness, "saturation": saturation, "mixup": mixup}
         for name, value in amounts.items():
             _require(name, value, 0 <= value < math.inf, "0 or more")
         self.flip, self.rotation, self.scale, self.translation = flip, rotation, scale, translation
         self.brightness, self.contrast, self.saturation = brightness, contrast, saturation
-        self.recolour, self.erasing, self.mixup, self.cutmix = recolour, erasing, mixup, cutmix
+        self.recolour, self.erasing, self.mixup = recolour, erasing, mixup
 
     def __call__(self, images_BCHW: Tensor, draws_BN: Tensor) -> Tensor:
         """Change float32 pictures [B, 3, H, W] by uniform draws [B, DRAWS]."""
@@ -129,27 +127,6 @@ def mix(images_BCHW: Tensor, targets_BK: Tensor, partners_B: Tensor, share: Tens
     """Blend pictures and targets [B, classes] with those of their partners; `share` [1] stays."""
     images = torch.lerp(images_BCHW[partners_B], images_BCHW, share)
     return images, torch.lerp(targets_BK[partners_B], targets_BK, share)
-
-
-def cut(
-    images_BCHW: Tensor, targets_BK: Tensor, partners_B: Tensor, share: Tensor, centre: Tensor
-) -> tuple[Tensor, Tensor]:
-    """Fill a box with what the partners have there; targets [B, classes] follow the area.
-
-    Args:
-        images_BCHW: pictures.
-        targets_BK: theirs.
-        partners_B: place of each one's partner in the batch.
-        share: [1] how much stays, where the box is inside the picture.
-        centre: [2] the middle of the box, y and x, in sides.
-    """
-    height, width = images_BCHW.shape[2:]
-    side, (y, x) = (1 - share).sqrt(), centre[:, None]
-    inside_y = _inside(torch.arange(height, device=share.device), (y - side / 2) * height, side * height)
-    inside_x = _inside(torch.arange(width, device=share.device), (x - side / 2) * width, side * width)
-    box = inside_y[:, None, :, None] & inside_x[:, None, None, :]
-    images = torch.where(box, images_BCHW[partners_B], images_BCHW)
-    return images, torch.lerp(targets_BK[partners_B], targets_BK, 1 - box.float().mean())
 
 
 def _span(uniform: Tensor, reach: float) -> Tensor:

@@ -13,14 +13,11 @@ from fashion_lab.data.samplers import IndexBatch, Sampler
 DRAWS = "draws"
 """[B, n] float32 in 0 .. 1: the random numbers of each picture's augmentation; consumed by the datamodule."""
 
-MIX, CUT = "mix", "cut"
-"""[1] float32: how much of a picture mixup or cutmix keeps, never both; consumed likewise."""
+MIX = "mix"
+"""[1] float32: how much of a picture mixup keeps; consumed likewise."""
 
 PARTNERS = "partners"
-"""[B] int64: which picture of the batch each one is mixed with; beside `MIX` or `CUT`."""
-
-CENTRE = "centre"
-"""[2] float32 in 0 .. 1: where cutmix's box is, y and x; beside `CUT`."""
+"""[B] int64: which picture of the batch each one is mixed with; beside `MIX`."""
 
 DRAWS_STREAM = 1  # apart from the sampler's draws: its seed [seed, epoch] is the same as [seed, epoch, 0, 0]
 
@@ -35,7 +32,6 @@ class IndexLoader:
         sampler: draws the batches of an epoch.
         draws: random numbers a picture.
         mixup: alpha of mixup's Beta distribution; 0 for none.
-        cutmix: likewise of cutmix's; where both are on, each batch gets one of them, both equally often.
         rank: this process; it takes every `world_size`-th batch.
         world_size: number of processes that train together; batches that do not go round are left out.
     """
@@ -46,13 +42,12 @@ class IndexLoader:
         *,
         draws: int,
         mixup: float = 0.0,
-        cutmix: float = 0.0,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         self._batches = sampler
         self._draws = draws
-        self._alphas = {name: alpha for name, alpha in ((MIX, mixup), (CUT, cutmix)) if alpha}
+        self._alpha = mixup
         self._rank, self._world_size = rank, world_size
         self._epoch = 0
         self._handed_out = 0
@@ -97,7 +92,7 @@ class IndexLoader:
         rng = np.random.default_rng([self._batches.seed, self._epoch, number, DRAWS_STREAM])
         draws = rng.random((len(picked.indices), self._draws), dtype=np.float32)
         batch = {INDICES: torch.from_numpy(picked.indices), DRAWS: torch.from_numpy(draws)}
-        if self._alphas:
+        if self._alpha:
             batch |= self._mixing(rng, len(picked.indices))
         if picked.triplets is not None:
             batch[TRIPLETS] = torch.from_numpy(picked.triplets)
@@ -105,13 +100,8 @@ class IndexLoader:
 
     def _mixing(self, rng: np.random.Generator, count: int) -> Batch:
         """Draw how a batch is mixed. Partners are drawn: a balanced batch is in order of its classes."""
-        name = str(rng.choice(list(self._alphas)))
-        share = rng.beta(self._alphas[name], self._alphas[name])
-        drawn = {
-            name: torch.tensor([share], dtype=torch.float32),
-            PARTNERS: torch.from_numpy(rng.permutation(count)),
-        }
-        return drawn | ({CENTRE: torch.from_numpy(rng.random(2, dtype=np.float32))} if name == CUT else {})
+        share = torch.tensor([rng.beta(self._alpha, self._alpha)], dtype=torch.float32)
+        return {MIX: share, PARTNERS: torch.from_numpy(rng.permutation(count))}
 
 
 class SplitLoader:

@@ -14,8 +14,8 @@ from torch import Tensor
 
 from fashion_lab.contracts.batch import GROUPS, IMAGES, INDICES, LABELS, PRODUCTS, TARGETS, Batch
 from fashion_lab.contracts.catalog import Catalog, Ints
-from fashion_lab.data.augment import Augment, cut, mix
-from fashion_lab.data.loader import CENTRE, CUT, DRAWS, MIX, PARTNERS, IndexLoader, SplitLoader
+from fashion_lab.data.augment import Augment, mix
+from fashion_lab.data.loader import DRAWS, MIX, PARTNERS, IndexLoader, SplitLoader
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.data.samplers import Sampler
 from fashion_lab.data.similarity import CLASS, similarity
@@ -31,7 +31,7 @@ class CatalogData(pl.LightningDataModule):
         catalog: labels, splits, groups.
         store: its pixels.
         sampler: takes `positions` and `labels` of the training split and gives a `Sampler`.
-        augment: changes training pictures; another class has `DRAWS`, `mixup`, `cutmix` too.
+        augment: changes training pictures; another class has `DRAWS` and `mixup` too.
         eval_batch_size: pictures of a validation batch.
         similar_by: what training pictures have to share, see `fashion_lab.data.similarity`.
     """
@@ -77,7 +77,6 @@ class CatalogData(pl.LightningDataModule):
             self.sampler,
             draws=self.augment.DRAWS,
             mixup=self.augment.mixup,
-            cutmix=self.augment.cutmix,
             rank=rank,
             world_size=world_size,
         )
@@ -118,14 +117,10 @@ class CatalogData(pl.LightningDataModule):
 
     def _augmented(self, batch: Batch) -> Batch:
         batch[IMAGES] = self.augment(batch[IMAGES], batch.pop(DRAWS))
-        if PARTNERS not in batch:
-            return batch
-        targets = F.one_hot(batch[LABELS], len(self.catalog.classes)).float()
-        given = (batch[IMAGES], targets, batch.pop(PARTNERS))
-        mixed = (
-            mix(*given, batch.pop(MIX)) if MIX in batch else cut(*given, batch.pop(CUT), batch.pop(CENTRE))
-        )
-        batch[IMAGES], batch[TARGETS] = mixed
+        if MIX in batch:
+            targets = F.one_hot(batch[LABELS], len(self.catalog.classes)).float()
+            mixed = mix(batch[IMAGES], targets, batch.pop(PARTNERS), batch.pop(MIX))
+            batch[IMAGES], batch[TARGETS] = mixed
         return batch
 
     def _identities(self, indices: Tensor) -> Batch:

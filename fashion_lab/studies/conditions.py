@@ -36,9 +36,9 @@ def conditions(run: Run, across: Sequence[str] = ()) -> dict[str, str]:
     }
     if settings := _data(run):
         said["data"] = ", ".join(f"{key} {value}" for key, value in settings.items())
-    limits = {part: run.config.get(f"trainer.limit_{part}_batches", 1.0) for part in ("val", "test")}
-    if limited := [f"{part} {limit}" for part, limit in limits.items() if limit not in (1.0, None)]:
-        said["limits"] = f"evaluated on some batches only: {', '.join(limited)}"
+    limit = run.config.get("trainer.limit_val_batches", 1.0)
+    if limit not in (1.0, None):
+        said["limits"] = f"evaluated on some batches only: {limit}"
     return {name: text for name, text in said.items() if name not in across}
 
 

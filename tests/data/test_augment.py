@@ -5,7 +5,7 @@ import torch
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms.v2 import functional as V
 
-from fashion_lab.data.augment import Augment, cut, mix
+from fashion_lab.data.augment import Augment, mix
 from fashion_lab.data.recolour import CHANGES, recolour
 
 MIDDLE = 0.5  # the draw that changes nothing
@@ -206,27 +206,6 @@ def test_mixup_blends_pictures_and_targets_alike(pictures):
     torch.testing.assert_close(blended.sum(1), torch.ones(3))
 
 
-@pytest.mark.parametrize("share", [0.0, 0.3, 0.8, 1.0])
-@pytest.mark.parametrize("centre", [(0.5, 0.5), (0.1, 0.7), (0.0, 1.0)])
-def test_cutmix_against_a_naive_box(share, centre, pictures):
-    pictures, targets, partners = pictures[:, :, :, :24], torch.eye(3), [2, 0, 1]
-    (y, x), side = centre, math.sqrt(1 - share)
-    top, left, height, width = (y - side / 2) * 32, (x - side / 2) * 24, side * 32, side * 24
-    images, mixed = cut(
-        pictures, targets, torch.tensor(partners), torch.tensor([share]), torch.tensor(centre)
-    )
-    for i, j in enumerate(partners):
-        expected, kept = pictures[i].clone(), 32 * 24
-        for row in range(32):
-            for column in range(24):
-                if top <= row < top + height and left <= column < left + width:
-                    expected[:, row, column] = pictures[j, :, row, column]
-                    kept -= 1
-        assert torch.equal(images[i], expected)
-        kept /= 32 * 24
-        torch.testing.assert_close(mixed[i], kept * targets[i] + (1 - kept) * targets[j])
-
-
 @pytest.mark.parametrize("name", ["flip", "scale", "translation", "contrast", "erasing"])
 @pytest.mark.parametrize("value", [-0.1, 1.1, math.nan])
 def test_shares_must_be_shares(name, value):
@@ -242,7 +221,6 @@ def test_shares_must_be_shares(name, value):
         ("brightness", -1),
         ("saturation", math.inf),
         ("mixup", -1),
-        ("cutmix", -1),
     ],
 )
 def test_other_values_that_cannot_be(name, value):

@@ -3,7 +3,7 @@ import pytest
 import torch
 
 from fashion_lab.contracts.batch import INDICES, TRIPLETS
-from fashion_lab.data.loader import CENTRE, CUT, DRAWS, MIX, PARTNERS, IndexLoader, SplitLoader
+from fashion_lab.data.loader import DRAWS, MIX, PARTNERS, IndexLoader, SplitLoader
 from fashion_lab.data.samplers import ShuffleSampler, TripletSampler
 
 LABELS = np.arange(22) % 3
@@ -31,7 +31,7 @@ def same(ours, theirs):
 
 @pytest.mark.parametrize("done", range(7))
 def test_goes_on_in_the_middle_of_an_epoch(done):
-    whole, stopped, fresh = (loader(TripletSampler, cutmix=1.0) for _ in range(3))
+    whole, stopped, fresh = (loader(TripletSampler) for _ in range(3))
     epoch_of(stopped, 0)
     epoch_of(stopped, 1, done) if done else stopped.set_epoch(1)
     state = stopped.state_dict() if done else {"epoch": 1, "handed_out": 0}
@@ -108,7 +108,6 @@ def test_draws_are_not_the_samplers():
 def test_keys_of_a_batch():
     assert set(epoch_of(loader(mixup=0.0), 0)[0]) == {INDICES, DRAWS}
     assert set(epoch_of(loader(TripletSampler), 0)[0]) == {INDICES, DRAWS, MIX, PARTNERS, TRIPLETS}
-    assert set(epoch_of(loader(mixup=0.0, cutmix=1.0), 0)[0]) == {INDICES, DRAWS, CUT, CENTRE, PARTNERS}
 
 
 def test_partners_are_drawn_from_all_of_the_batch():
@@ -119,14 +118,6 @@ def test_partners_are_drawn_from_all_of_the_batch():
             assert sorted(partners) == [0, 1, 2, 3]
             met[np.arange(4), partners] += 1
     assert abs(met / 1500 - 0.25).max() < 0.05
-
-
-def test_of_mixup_and_cutmix_a_batch_gets_one_of_both():
-    batches = [batch for epoch in range(100) for batch in epoch_of(loader(cutmix=1.0), epoch)]
-    cuts = sum(CUT in batch for batch in batches)
-    assert cuts + sum(MIX in batch for batch in batches) == len(batches)
-    assert abs(cuts / len(batches) - 0.5) < 0.07
-    assert all((CENTRE in batch) == (CUT in batch) for batch in batches)
 
 
 def test_mixup_shares_follow_the_beta_distribution():
