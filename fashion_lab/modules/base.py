@@ -48,7 +48,7 @@ class StageModule(pl.LightningModule):
     def configure_optimizers(self) -> OptimizerLRScheduler:
         learning = (p for p in self.parameters() if p.requires_grad)
         groups = self.tuning.groups(learning, find_backbone(self.network))
-        optimizer = make_optimizer(self.optimizer_factory, groups, decay_norms=self.tuning.decay_norms)
+        optimizer = make_optimizer(self.optimizer_factory, groups)
         if self.schedule is None:
             return optimizer
         epochs = self.trainer.max_epochs or 1

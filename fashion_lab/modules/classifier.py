@@ -28,7 +28,7 @@ class ClassifierModule(StageModule):
         class_weight_power: 0 weighs pictures alike, 1 classes alike.
         teacher: pictures to logits of the same classes, at rest; None learns from the labels alone.
         teacher_share: of its answers in the targets, see `Teacher`.
-        backbone_lr, layer_decay, freeze_epochs, decay_norms: see `FineTuning`.
+        backbone_lr, layer_decay, freeze_epochs: see `FineTuning`.
     """
 
     def __init__(
@@ -46,14 +46,8 @@ class ClassifierModule(StageModule):
         backbone_lr: float = 1.0,
         layer_decay: float = 1.0,
         freeze_epochs: int = 0,
-        decay_norms: bool = True,
     ) -> None:
-        tuning = FineTuning(
-            backbone_lr=backbone_lr,
-            layer_decay=layer_decay,
-            freeze_epochs=freeze_epochs,
-            decay_norms=decay_norms,
-        )
+        tuning = FineTuning(backbone_lr=backbone_lr, layer_decay=layer_decay, freeze_epochs=freeze_epochs)
         super().__init__(network, optimizer=optimizer, schedule=schedule, tuning=tuning)
         if not 0 <= class_weight_power <= 1:
             raise ValueError(

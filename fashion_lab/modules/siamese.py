@@ -29,7 +29,7 @@ class SiameseModule(StageModule):
         loss: called with (embeddings [B, D], labels [B], triplets [3, T]); may have a `margin`.
         optimizer: takes parameters (the loss's own too, e.g. proxies), gives an optimizer.
         schedule: the learning rate over the run.
-        backbone_lr, layer_decay, freeze_epochs, decay_norms: see `FineTuning`.
+        backbone_lr, layer_decay, freeze_epochs: see `FineTuning`.
     """
 
     def __init__(
@@ -42,14 +42,8 @@ class SiameseModule(StageModule):
         backbone_lr: float = 1.0,
         layer_decay: float = 1.0,
         freeze_epochs: int = 0,
-        decay_norms: bool = True,
     ) -> None:
-        tuning = FineTuning(
-            backbone_lr=backbone_lr,
-            layer_decay=layer_decay,
-            freeze_epochs=freeze_epochs,
-            decay_norms=decay_norms,
-        )
+        tuning = FineTuning(backbone_lr=backbone_lr, layer_decay=layer_decay, freeze_epochs=freeze_epochs)
         super().__init__(network, optimizer=optimizer, schedule=schedule, tuning=tuning)
         self.network: SiameseNetwork
         self.loss = loss

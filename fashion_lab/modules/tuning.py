@@ -1,7 +1,7 @@
 """Fine-tuning: a backbone that learns slower than what is new on it, and only after it."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from torch import nn
@@ -18,14 +18,11 @@ class FineTuning:
         backbone_lr: its learning rate as a share of `optimizer.lr`.
         layer_decay: factor of the learning rate from each of its layers to the one before.
         freeze_epochs: at the beginning, while only the rest learns; statistics of BatchNorm stay too.
-        decay_norms: whether weight decay pulls at norms and biases too; False: only at what has several axes
-            (He et al. 2019, "Bag of Tricks for Image Classification", section 3.1).
     """
 
     backbone_lr: float = 1.0
     layer_decay: float = 1.0
     freeze_epochs: int = 0
-    decay_norms: bool = True
 
     def __post_init__(self) -> None:
         for name in ("backbone_lr", "layer_decay"):
@@ -44,7 +41,7 @@ class FineTuning:
             ValueError: there is no backbone, or not more than it, to do that with.
         """
         every = list(parameters)
-        if replace(self, decay_norms=True) == FineTuning():
+        if self == FineTuning():
             return [(1.0, every)]
         if backbone is None:
             raise ValueError(f"{self} needs a network with a backbone; leave these options of the module out")
@@ -81,30 +78,15 @@ class FineTuning:
             backbone.requires_grad_(not frozen)
 
 
-def make_optimizer(
-    factory: Any, groups: Sequence[tuple[float, list[nn.Parameter]]], *, decay_norms: bool = True
-) -> Optimizer:
-    """Make an optimizer whose groups learn at a share of its rate each; `decay_norms`: see `FineTuning`."""
-    if len(groups) == 1 and groups[0][0] == 1 and decay_norms:
+def make_optimizer(factory: Any, groups: Sequence[tuple[float, list[nn.Parameter]]]) -> Optimizer:
+    """Make an optimizer whose groups learn at a share of its rate each."""
+    if len(groups) == 1 and groups[0][0] == 1:
         optimizer: Optimizer = factory(groups[0][1])
         return optimizer
-    parts = [
-        (share, some, decays)
-        for share, parameters in groups
-        for some, decays in ([(parameters, True)] if decay_norms else _by_axes(parameters))
-    ]
-    optimizer = factory([{"params": some} for _, some, _ in parts])
-    for group, (share, _, decays) in zip(optimizer.param_groups, parts, strict=True):
+    optimizer = factory([{"params": parameters} for _, parameters in groups])
+    for group, (share, _) in zip(optimizer.param_groups, groups, strict=True):
         group["lr"] = group["lr"] * share
-        if not decays:
-            group["weight_decay"] = 0.0
     return optimizer
-
-
-def _by_axes(parameters: Sequence[nn.Parameter]) -> list[tuple[list[nn.Parameter], bool]]:
-    """Split into what has more than one axis, and decays, and the rest; leaves out what is empty."""
-    parts = [([p for p in parameters if (p.ndim > 1) is decays], decays) for decays in (True, False)]
-    return [part for part in parts if part[0]]
 
 
 def find_backbone(network: nn.Module) -> Backbone | None:

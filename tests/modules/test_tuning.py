@@ -99,21 +99,6 @@ def test_without_tuning_all_is_one_group_as_ever():
     assert optimizer.param_groups[0]["params"] == list(network.parameters())
 
 
-@pytest.mark.parametrize("tuning", [{}, {"backbone_lr": 0.5, "layer_decay": 0.1}], ids=str)
-def test_norms_and_biases_decay_only_where_that_is_asked_for(tuning):
-    module = classifier(backbone=LayeredBackbone(), decay_norms=False, **tuning)
-    groups = module.tuning.groups(module.parameters(), module.network.backbone)
-    factory = partial(torch.optim.AdamW, lr=LR, weight_decay=0.3)
-    optimizer, plain = make_optimizer(factory, groups, decay_norms=False), make_optimizer(factory, groups)
-    decays = {p: group["weight_decay"] for group in optimizer.param_groups for p in group["params"]}
-    assert decays == {p: 0.3 if p.ndim > 1 else 0.0 for p in module.parameters()}
-    rates, expected = (
-        {p: group["lr"] for group in one.param_groups for p in group["params"]} for one in (optimizer, plain)
-    )
-    assert rates == expected
-    assert {group["weight_decay"] for group in plain.param_groups} == {0.3}
-
-
 @pytest.mark.parametrize("schedule", [None, ONE_CYCLE, COSINE, STEPS])
 def test_every_schedule_keeps_the_ratio_and_the_head_has_the_full_rate(schedule):
     tuned = watched(classifier(schedule, backbone_lr=0.1)).rates
