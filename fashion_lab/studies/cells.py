@@ -44,10 +44,15 @@ def p_text(found: Difference | None) -> str:
     return " – ".join(dict.fromkeys(ends))
 
 
-def over_both(found: Difference) -> str:
-    """Of what a difference's interval is, and what trainings say: `9 senders (3 seeds: +0.01 ± 0.02)`."""
+def gained_over_both(found: Difference) -> str:
+    """A difference as text, with what trainings say in brackets: `+0.01 ± 0.02 (± 0.03)`; see `over_both`."""
     beside = found.repeats
-    return over(found.amount) + (f" ({over(beside)}: {signed(beside)})" if beside is not None else "")
+    return gained(found) + ("" if beside is None or beside.half is None else f" (± {beside.half:.4f})")
+
+
+def over_both(found: Difference) -> str:
+    """Of what a difference's intervals are: `9 senders (3 seeds)`."""
+    return over(found.amount) + ("" if found.repeats is None else f" ({over(found.repeats)})")
 
 
 def costs(row: Row) -> dict[str, str]:

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from fashion_lab.outcomes import STAGE_2
-from fashion_lab.studies.cells import NOTHING, costs, gained, over, over_both, p_text, signed, written
+from fashion_lab.studies.cells import (
+    NOTHING,
+    costs,
+    gained,
+    gained_over_both,
+    over,
+    over_both,
+    p_text,
+    signed,
+    written,
+)
 from fashion_lab.studies.naming import name_of
 from fashion_lab.studies.notes import heading, help_notes, notes
 from fashion_lab.studies.second_stage import Helped
@@ -41,15 +51,21 @@ def grids(report: Report) -> list[Grid]:
 
 def _study(table: Table) -> Grid:
     lines = [_cells(table, line) for line in table.lines]
+    lines, said = _told_once(lines, PLAIN_OVER, DIFFERENCE_OVER)
+    head = list(dict.fromkeys(name for line in lines for name in line))
+    rows = [[line.get(name, NOTHING) for name in head] for line in lines]
+    return Grid(heading(table.study), head, rows, len(table.study.keys) or 1, [*said, *notes(table)])
+
+
+def _told_once(lines: list[dict[str, str]], *names: str) -> tuple[list[dict[str, str]], list[str]]:
+    """Turn columns that say the same in every line into notes."""
     said = []
-    for name in (PLAIN_OVER, DIFFERENCE_OVER):  # a column that says the same in every line is a note
+    for name in names:
         texts = {line.get(name, NOTHING) for line in lines} - {NOTHING}
         if len(texts) == 1:
             said.append(f"{name} {texts.pop()}")
             lines = [{key: text for key, text in line.items() if key != name} for line in lines]
-    head = list(dict.fromkeys(name for line in lines for name in line))
-    rows = [[line.get(name, NOTHING) for name in head] for line in lines]
-    return Grid(heading(table.study), head, rows, len(table.study.keys) or 1, [*said, *notes(table)])
+    return lines, said
 
 
 def _cells(table: Table, line: Line) -> dict[str, str]:
@@ -84,7 +100,7 @@ def _difference(table: Table, line: Line) -> dict[str, str]:
 
 
 def _second_stage(table: Table) -> Grid:
-    lines = [_embeddings(table, one) for one in table.helped]
+    lines, said = _told_once([_embeddings(table, one) for one in table.helped], OVER)
     head = list(dict.fromkeys(name for line in lines for name in line))
     head.sort(
         key=lambda name: (name == OVER, " − " in name, name == STAGE_2)
@@ -92,7 +108,7 @@ def _second_stage(table: Table) -> Grid:
     words = [name for name in ("recipe", "metric") if name in head]
     head = [*words, *(name for name in head if name not in words)]
     rows = [[line.get(name, NOTHING) for name in head] for line in lines]
-    return Grid("Did stage 2 help?", head, rows, len(words), help_notes(table))
+    return Grid("Did stage 2 help?", head, rows, len(words), [*said, *help_notes(table)])
 
 
 def _embeddings(table: Table, one: Helped) -> dict[str, str]:
@@ -101,10 +117,10 @@ def _embeddings(table: Table, one: Helped) -> dict[str, str]:
     for name, found in one.values.items():
         cells[name] = written(found, one.row.values)
     for name, gain in one.gains.items():
-        cells[f"{STAGE_2} − {name}"] = NOTHING if gain is None else gained(gain)
+        cells[f"{STAGE_2} − {name}"] = NOTHING if gain is None else gained_over_both(gain)
     each = {name: over_both(gain) for name, gain in one.gains.items() if gain is not None}
     if len(set(each.values())) > 1:
-        return {**cells, OVER: "; ".join(f"{name}: {text}" for name, text in each.items())}
+        return {**cells, OVER: "; ".join(f"{name}: {text}" for name, text in each.items() if text != NOTHING)}
     return {**cells, OVER: next(iter(each.values()), NOTHING)}
 
 
