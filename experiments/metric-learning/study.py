@@ -118,12 +118,15 @@ def _keep(one: Setting, network: nn.Module, name: str) -> None:
 
 def table(repeats: list[dict[str, Outcomes]]) -> str:
     """Means over runs with 95% intervals, and stage 2's gain on each other embedding, paired by run."""
-    names = [name for name in repeats[0] if all(name in one for one in repeats)]
+    names = list(max(repeats, key=len))
     lines = [f"| embedding | {' | '.join(METRICS)} |", "|---|" + "---:|" * len(METRICS)]
     for name in names:
-        lines.append(f"| {name} | {' | '.join(_cell(repeats, name, key) for key in METRICS.values())} |")
+        some = [one for one in repeats if name in one]
+        few = "" if len(some) == len(repeats) else f" ({len(some)} of {len(repeats)} runs)"
+        lines.append(f"| {name}{few} | {' | '.join(_cell(some, name, key) for key in METRICS.values())} |")
     for name in names[:-1]:
-        gains = [_cell(repeats, STAGE_2, key, less=name) for key in METRICS.values()]
+        some = [one for one in repeats if name in one]
+        gains = [_cell(some, STAGE_2, key, less=name) for key in METRICS.values()]
         lines.append(f"| {STAGE_2} less {name} | {' | '.join(gains)} |")
     return "\n".join(lines) + "\n"
 

@@ -11,6 +11,8 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms
 
+from fashion_lab.allocator import keep_freed_memory
+from fashion_lab.benchmarks.apart import Apart
 from fashion_lab.benchmarks.decoding import empty_cache
 from fashion_lab.benchmarks.jpegs import Jpegs, jpegs
 from fashion_lab.benchmarks.recipes import recipe
@@ -38,7 +40,7 @@ class Embedding(Part):
 
     The default encoder of stage 2 on the CPU, with fresh weights. Theirs is what most people write: PIL,
     torchvision's Resize, ToTensor and Normalize, a DataLoader with 0 or 2 workers (whichever is faster) and
-    the same network, all in batches of the same size.
+    the same network, all in batches of the same size, in processes of their own.
 
     Args:
         rounds: how often each way runs; the median counts.
@@ -64,6 +66,7 @@ class Embedding(Part):
         encoder = TorchEncoder(
             at_rest(deepcopy(network)), spec, catalog.classes, fingerprint=FRESH, run=FRESH
         )
+        keep_freed_memory()  # as `index` does
         with empty_cache() as name:
             stored = Path(name)
             ways: dict[str, Callable[[], object]] = {
@@ -71,7 +74,7 @@ class Embedding(Part):
                 "store": lambda: encoder.embed(PixelStore.open(catalog, spec, cache=stored).pixels),
             }
             for workers in WORKERS:
-                ways[str(workers)] = partial(loop, catalog, network, spec.size, workers)
+                ways[str(workers)] = Apart(partial(partial, loop, catalog, network, spec.size, workers))
             times = in_turns(ways, rounds=self.rounds)
         rates = {way: len(catalog) / time for way, time in times.items()}
         best = max(map(str, WORKERS), key=rates.__getitem__)

@@ -1,8 +1,11 @@
+from functools import partial
+
 import numpy as np
 import pytest
 from PIL import Image
 
 from fashion_lab.benchmarks import notebook
+from fashion_lab.benchmarks.apart import Apart
 from fashion_lab.benchmarks.bare import BareLoop
 from fashion_lab.benchmarks.card import Card, demand_of, measure_card
 from fashion_lab.benchmarks.epochs import ARITHMETIC, Overhead, Stage1, Stage2
@@ -28,6 +31,23 @@ def words(tmp_path_factory):
     return ["data=folder", f"data.root={root}", f"cache={root.parent / 'cache'}", *SMALL]
 
 
+@pytest.fixture
+def in_place(monkeypatch):
+    """Let the notebook's way run in this process: another takes seconds to start."""
+
+    class Here:
+        def __init__(self, make):
+            self.call = make()
+
+        def __call__(self):
+            self.call()
+
+        def close(self):
+            pass
+
+    monkeypatch.setattr(notebook, "Apart", Here)
+
+
 def test_our_epochs_and_others_take_turns(words):
     order = []
     times = epochs_in_turns(words, {"other": lambda: order.append(1)}, rounds=2)
@@ -36,6 +56,7 @@ def test_our_epochs_and_others_take_turns(words):
     assert all(value > 0 for value in times.values())
 
 
+@pytest.mark.usefixtures("in_place")
 def test_stage_1_compares_both_networks_with_the_notebook(words, monkeypatch):
     monkeypatch.setattr("torch.nn.Module.compile", lambda *_, **__: None)  # takes long, and says nothing here
     dense, alone, depthwise, _, compiled, _ = Stage1(data=words, rounds=1).rows()
@@ -47,6 +68,7 @@ def test_stage_1_compares_both_networks_with_the_notebook(words, monkeypatch):
     assert dense.than.startswith("the notebook's way")
 
 
+@pytest.mark.usefixtures("in_place")
 def test_stage_2_compares_triplets_tables_and_batches(words):
     rows = list(Stage2(data=words, rounds=1).rows())
     assert [row.unit for row in rows] == ["s", "s", "s", "anchors/s"]
@@ -76,6 +98,14 @@ def test_the_bare_loop_trains(words, stage):
 def test_the_notebooks_way_needs_files():
     with pytest.raises(Unavailable, match="data=clothing"):
         list(Stage1(data=["data=synthetic", "data.products=21", "data.views=2"], rounds=1).rows())
+
+
+def test_the_notebooks_way_has_a_process_of_its_own(words, tmp_path):
+    folder = notebook.class_folders(catalog_of(recipe(words)), "train", tmp_path)
+    name, epoch = notebook.faster(partial(notebook.classifier_epoch, notebook.pictures(folder)))
+    assert name in {"the notebook's way, 0 workers", "the notebook's way, 2 workers"}
+    assert isinstance(epoch, Apart)
+    epoch()
 
 
 def test_a_triplet_of_the_notebook_has_two_classes(words, tmp_path):
