@@ -8,6 +8,10 @@ class ConfigError(ValueError):
     """A config that cannot be run: what it says, what is allowed, what to do next."""
 
 
+class ArgumentError(ConfigError):
+    """A key that what is built does not take."""
+
+
 def nearest(word: str, known: Sequence[str]) -> str:
     """A hint with the most similar known words, or nothing."""
     close = difflib.get_close_matches(word, known, n=3, cutoff=0.6)

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from fashion_lab.problems import ConfigError, nearest
+from fashion_lab.problems import ArgumentError, ConfigError, nearest
 
 OUR_PARTS = (
     "fashion_lab.backbones",
@@ -96,14 +96,15 @@ def check_home(target: str, located: object, trusted: Sequence[str]) -> None:
 
 
 def check_arguments(target: str, located: Callable[..., Any], given: Sequence[str]) -> None:
-    """Raise ConfigError for the first key that the target does not take, with the nearest that it does."""
+    """Raise ArgumentError for the first key that the target does not take, with the nearest that it does."""
     parameters = inspect.signature(located).parameters
     if any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         return
     for key in given:
         if key not in parameters:
             hint = nearest(key, list(parameters))
-            raise ConfigError(f"{target} takes no {key!r}{hint or '; it takes ' + ', '.join(parameters)}")
+            allowed = hint or f"; it takes {', '.join(parameters)}"
+            raise ArgumentError(f"{target} takes no {key!r}{allowed}")
 
 
 def _is_inside(name: str, packages: Sequence[str]) -> bool:

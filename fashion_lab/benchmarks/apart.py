@@ -33,9 +33,7 @@ _made: list[Callable[[], object]] = []
 
 
 def _begin(make: Callable[[], Callable[[], object]], start_method: str) -> None:
-    set_start_method(
-        start_method, force=True
-    )  # its own processes begin as they would anywhere, not as it did
+    set_start_method(start_method, force=True)  # of its own processes: as anywhere, not as this one
     _made.append(make())
 
 
