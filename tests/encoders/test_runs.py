@@ -101,11 +101,8 @@ def test_weights_that_do_not_fit_their_own_config(tmp_path):
 
 
 def test_an_option_that_is_no_more_is_of_another_version(tmp_path):
-    saved = content("classifier")
-    saved[RECORD]["config"]["backbone"]["relu_after_sum"] = True
-    write(tmp_path / "a.ckpt", saved)
     with pytest.raises(CheckpointError, match=r"another version.* takes no 'relu_after_sum'.*result\.json"):
-        encoders.load(tmp_path / "a.ckpt")
+        loaded(tmp_path, config={"backbone": BACKBONE | {"relu_after_sum": True}})
 
 
 @pytest.mark.parametrize("place", ["backbone", "elsewhere"])
