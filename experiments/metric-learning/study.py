@@ -120,13 +120,12 @@ def table(repeats: list[dict[str, Outcomes]]) -> str:
     """Means over runs with 95% intervals, and stage 2's gain on each other embedding, paired by run."""
     names = list(max(repeats, key=len))
     lines = [f"| embedding | {' | '.join(METRICS)} |", "|---|" + "---:|" * len(METRICS)]
-    for name in names:
-        some = [one for one in repeats if name in one]
+    having = {name: [one for one in repeats if name in one] for name in names}
+    for name, some in having.items():
         few = "" if len(some) == len(repeats) else f" ({len(some)} of {len(repeats)} runs)"
         lines.append(f"| {name}{few} | {' | '.join(_cell(some, name, key) for key in METRICS.values())} |")
     for name in names[:-1]:
-        some = [one for one in repeats if name in one]
-        gains = [_cell(some, STAGE_2, key, less=name) for key in METRICS.values()]
+        gains = [_cell(having[name], STAGE_2, key, less=name) for key in METRICS.values()]
         lines.append(f"| {STAGE_2} less {name} | {' | '.join(gains)} |")
     return "\n".join(lines) + "\n"
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context, get_start_method, set_start_method
+from typing import Self
 
 
 class Apart:
@@ -19,6 +20,12 @@ class Apart:
             initializer=_begin,
             initargs=(make, get_start_method()),
         )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def __call__(self) -> None:
         """Call it, and wait for its end. What it raises is raised here."""

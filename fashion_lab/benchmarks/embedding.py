@@ -1,6 +1,7 @@
 """A catalog embedded as `python -m fashion_lab.index` does it, beside a plain loop over a DataLoader."""
 
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from copy import deepcopy
 from functools import partial
 from pathlib import Path
@@ -67,14 +68,15 @@ class Embedding(Part):
             at_rest(deepcopy(network)), spec, catalog.classes, fingerprint=FRESH, run=FRESH
         )
         keep_freed_memory()  # as `index` does
-        with empty_cache() as name:
+        with empty_cache() as name, ExitStack() as processes:
             stored = Path(name)
             ways: dict[str, Callable[[], object]] = {
                 "files": lambda: _from_files(catalog, encoder),
                 "store": lambda: encoder.embed(PixelStore.open(catalog, spec, cache=stored).pixels),
             }
             for workers in WORKERS:
-                ways[str(workers)] = Apart(partial(partial, loop, catalog, network, spec.size, workers))
+                theirs = Apart(partial(partial, loop, catalog, network, spec.size, workers))
+                ways[str(workers)] = processes.enter_context(theirs)
             times = in_turns(ways, rounds=self.rounds)
         rates = {way: len(catalog) / time for way, time in times.items()}
         best = max(map(str, WORKERS), key=rates.__getitem__)

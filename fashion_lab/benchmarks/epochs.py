@@ -35,7 +35,6 @@ class Stage1(Part):
         catalog = catalog_of(recipe(overrides))
         with tempfile.TemporaryDirectory() as folder:
             dataset = notebook.pictures(notebook.class_folders(catalog, "train", Path(folder)))
-            than, theirs = notebook.faster(partial(notebook.classifier_epoch, dataset))
             variants = {
                 "dense": ["backbone.depthwise=false"],
                 "depthwise": ["backbone.depthwise=true"],
@@ -43,15 +42,16 @@ class Stage1(Part):
                     *("backbone.depthwise=true", "compile=true", "+optimizer.fused=true"),
                 ],
             }
-            for name, words in variants.items():
-                yield from _compared_with(
-                    theirs,
-                    than,
-                    f"stage 1 epoch, {name} network",
-                    [*overrides, *words],
-                    rounds=self.rounds,
-                    at_least=self.TARGETS.get(name),
-                )
+            with notebook.faster(partial(notebook.classifier_epoch, dataset)) as (than, theirs):
+                for name, words in variants.items():
+                    yield from _compared_with(
+                        theirs,
+                        than,
+                        f"stage 1 epoch, {name} network",
+                        [*overrides, *words],
+                        rounds=self.rounds,
+                        at_least=self.TARGETS.get(name),
+                    )
 
 
 class Stage2(Part):
@@ -75,15 +75,15 @@ class Stage2(Part):
             ours = in_turns({"ours": lambda: ClassTable(labels)}, rounds=self.rounds)["ours"]
             than = "the notebook's, which decodes all pictures"
             yield Row(what="table of labels", ours=ours, theirs=decoded, than=than)
-            than, theirs = notebook.faster(partial(notebook.triplet_epoch, triplets))
-            yield from _compared_with(
-                theirs,
-                than,
-                "triplet epoch, depthwise network",
-                [*overrides, "backbone.depthwise=true", "network.one_pass=true"],
-                rounds=self.rounds,
-                at_least=self.FASTER,
-            )
+            with notebook.faster(partial(notebook.triplet_epoch, triplets)) as (than, theirs):
+                yield from _compared_with(
+                    theirs,
+                    than,
+                    "triplet epoch, depthwise network",
+                    [*overrides, "backbone.depthwise=true", "network.one_pass=true"],
+                    rounds=self.rounds,
+                    at_least=self.FASTER,
+                )
         yield self._mined(len(labels))
 
     def _mined(self, pictures: int) -> Row:

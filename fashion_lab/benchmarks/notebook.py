@@ -1,7 +1,8 @@
 """The notebook's way to train: folders of files, PIL transforms, a DataLoader, a plain loop."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
 
@@ -72,17 +73,22 @@ class TripleDataset(Dataset[Triplet]):
         return anchor, positive, negative
 
 
-def faster(epoch: Callable[[int], Epoch]) -> tuple[str, Epoch]:
+@contextmanager
+def faster(epoch: Callable[[int], Epoch]) -> Iterator[tuple[str, Epoch]]:
     """Its epoch with the number of workers that suits this machine, and a name for it; runs two with each.
 
     Each has a process of its own, as a notebook has.
     """
-    ways = {f"the notebook's way, {workers} workers": Apart(partial(epoch, workers)) for workers in WORKERS}
-    times = in_turns(ways, rounds=1)
-    name = min(times, key=times.__getitem__)
-    for other in ways.keys() - {name}:
-        ways[other].close()
-    return name, ways[name]
+    with ExitStack() as processes:
+        ways = {
+            f"the notebook's way, {workers} workers": processes.enter_context(Apart(partial(epoch, workers)))
+            for workers in WORKERS
+        }
+        times = in_turns(ways, rounds=1)
+        name = min(times, key=times.__getitem__)
+        for other in ways.keys() - {name}:
+            ways[other].close()
+        yield name, ways[name]
 
 
 def classifier_epoch(dataset: ImageFolder, workers: int) -> Epoch:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -10,6 +11,7 @@ from fashion_lab.config import build
 from fashion_lab.digest import digest
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
+from fashion_lab.problems import ArgumentError, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,11 +32,21 @@ class Blueprint:
     pixels: PixelSpec
     classes: tuple[str, ...]
 
-    def built(self, trusted: Sequence[str]) -> SiameseEncoder:
-        """Build the encoder. Raises ConfigError for a target outside the allow-list and `trusted`."""
-        if self.stage != "siamese":
-            return SiameseEncoder(build(self.backbone, trusted=trusted))
-        network: SiameseEncoder = build(self.encoder, trusted=trusted)
+    def built(self, trusted: Sequence[str], *, origin: Path) -> SiameseEncoder:
+        """Build the encoder that `origin`, a checkpoint or a bundle, has the weights of.
+
+        Raises:
+            ConfigError: a target outside the allow-list and `trusted`, or an option that is no more.
+        """
+        try:
+            if self.stage != "siamese":
+                return SiameseEncoder(build(self.backbone, trusted=trusted))
+            network: SiameseEncoder = build(self.encoder, trusted=trusted)
+        except ArgumentError as error:
+            raise ConfigError(
+                f"{origin} was made by other code than is here: {error}. Make it anew, or go back "
+                "to the code that made it; the result.json of its run names the commit"
+            ) from error
         return network
 
     def fingerprint(self, weights: Mapping[str, Tensor]) -> str:

@@ -39,7 +39,7 @@ def load_bundled(bundle: Bundle, *, trusted: Sequence[str] = ()) -> TorchEncoder
         weights = load_tensors(bundle.read(WEIGHTS))
     except SafetensorError as error:
         raise damaged(bundle.folder, f"{WEIGHTS}: {error}") from error
-    network = blueprint.built(trusted)
+    network = blueprint.built(trusted, origin=bundle.folder)
     _fill(network, weights_below(weights, "encoder."), bundle)
     if blueprint.fingerprint(network.state_dict()) != bundle.fingerprint:
         raise damaged(bundle.folder, f"{WEIGHTS} has not the fingerprint that bundle.json gives")

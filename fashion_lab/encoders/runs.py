@@ -15,7 +15,6 @@ from fashion_lab.encoders.heads import Head, head_of, located, own_head, parents
 from fashion_lab.encoders.torch_encoder import TorchEncoder, at_rest
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.pictures import PixelSpec
-from fashion_lab.problems import ArgumentError
 from fashion_lab.run_files import CheckpointError, find
 
 log = logging.getLogger(__name__)
@@ -71,6 +70,7 @@ def load_run(given: str | Path, *, trusted: Sequence[str] = ()) -> TorchEncoder:
 
     Raises:
         CheckpointError: missing, damaged, or its weights do not fit its own config.
+        ConfigError: its config names what must not be built, or an option that is no more.
     """
     return read_run(given, trusted=trusted).encoder()
 
@@ -94,7 +94,7 @@ def read_run(given: str | Path, *, head: str | Path | None = AUTO, trusted: Sequ
     )
     prefix = "network.embedding_network." if blueprint.stage == "siamese" else "network."
     weights = weights_below(checkpoint["state_dict"], prefix)
-    network = _filled(_built(blueprint, trusted, path), _without_head(weights), path)
+    network = _filled(blueprint.built(trusted, origin=path), _without_head(weights), path)
     source = {"path": str(path), "sha256": file_sha256(path)}
     parent = located(record.get("parent"), path)
     if head is None:
@@ -118,16 +118,6 @@ def read_run(given: str | Path, *, head: str | Path | None = AUTO, trusted: Sequ
         data=config.get("data"),
         pretraining=record.get("pretraining"),
     )
-
-
-def _built(blueprint: Blueprint, trusted: Sequence[str], path: Path) -> SiameseEncoder:
-    try:
-        return blueprint.built(trusted)
-    except ArgumentError as error:
-        raise CheckpointError(
-            f"{path} is of another version of fashion_lab: {error}. Train anew, or take the commit that its "
-            "run's result.json names"
-        ) from error
 
 
 def _without_head(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:

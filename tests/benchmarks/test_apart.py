@@ -26,9 +26,8 @@ def refuse():
 
 
 def test_every_call_is_in_the_same_other_process(tmp_path: Path):
-    way = Apart(partial(note, tmp_path / "calls"))
-    way(), way()
-    way.close()
+    with Apart(partial(note, tmp_path / "calls")) as way:
+        way(), way()
     processes = {int(word) for word in (tmp_path / "calls").read_text().split()}
     assert len((tmp_path / "calls").read_text().splitlines()) == 2
     assert len(processes) == 1
@@ -36,5 +35,5 @@ def test_every_call_is_in_the_same_other_process(tmp_path: Path):
 
 
 def test_what_fails_there_fails_here():
-    with pytest.raises(ValueError, match="no such picture"):
-        Apart(refuse)()
+    with pytest.raises(ValueError, match="no such picture"), Apart(refuse) as way:
+        way()

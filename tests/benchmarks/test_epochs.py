@@ -35,7 +35,7 @@ def words(tmp_path_factory):
 def in_place(monkeypatch):
     """Let the notebook's way run in this process: another takes seconds to start."""
 
-    class Here:
+    class Here(Apart):
         def __init__(self, make):
             self.call = make()
 
@@ -102,10 +102,12 @@ def test_the_notebooks_way_needs_files():
 
 def test_the_notebooks_way_has_a_process_of_its_own(words, tmp_path):
     folder = notebook.class_folders(catalog_of(recipe(words)), "train", tmp_path)
-    name, epoch = notebook.faster(partial(notebook.classifier_epoch, notebook.pictures(folder)))
-    assert name in {"the notebook's way, 0 workers", "the notebook's way, 2 workers"}
-    assert isinstance(epoch, Apart)
-    epoch()
+    with notebook.faster(partial(notebook.classifier_epoch, notebook.pictures(folder))) as (name, epoch):
+        assert name in {"the notebook's way, 0 workers", "the notebook's way, 2 workers"}
+        assert isinstance(epoch, Apart)
+        epoch()
+    with pytest.raises(RuntimeError, match="shutdown"):
+        epoch()
 
 
 def test_a_triplet_of_the_notebook_has_two_classes(words, tmp_path):

@@ -9,6 +9,7 @@ import pytest
 from fashion_lab import encoders
 from fashion_lab.bundles.bundle import is_bundle, open_bundle
 from fashion_lab.bundles.manifest import BundleError, signed, vouch
+from fashion_lab.problems import ConfigError
 
 FILES = ["bundle.json", "classifier.onnx", "golden.safetensors", "model.onnx", "weights.safetensors"]
 
@@ -208,6 +209,13 @@ def test_weights_that_do_not_fit_are_told(bundle, toy_home):
     refused(bundle, "damaged: weights.safetensors", ["torch"])
     put(bundle, "weights.safetensors", (toy_home / "classifier-bundle/weights.safetensors").read_bytes())
     refused(bundle, "weights.safetensors does not fit its config", ["torch"])
+
+
+def test_an_option_that_is_no_more_comes_from_other_code(bundle):
+    gone = facts(bundle)["encoder"]
+    rewrite(bundle, encoder=gone | {"backbone": gone["backbone"] | {"relu_after_sum": True}})
+    with pytest.raises(ConfigError, match=r"bundle was made by other code.* takes no 'relu_after_sum'"):
+        encoders.load(bundle, runtime="torch")
 
 
 def test_weights_of_another_run_have_another_fingerprint(bundle):

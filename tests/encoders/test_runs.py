@@ -100,8 +100,10 @@ def test_weights_that_do_not_fit_their_own_config(tmp_path):
         loaded(tmp_path, "siamese", config={"encoder": ENCODER | {"projection": None}})
 
 
-def test_an_option_that_is_no_more_is_of_another_version(tmp_path):
-    with pytest.raises(CheckpointError, match=r"another version.* takes no 'relu_after_sum'.*result\.json"):
+def test_an_option_that_is_no_more_comes_from_other_code(tmp_path):
+    with pytest.raises(
+        ConfigError, match=r"a\.ckpt was made by other.* takes no 'relu_after_sum'.*result\.json"
+    ):
         loaded(tmp_path, config={"backbone": BACKBONE | {"relu_after_sum": True}})
 
 
