@@ -1,5 +1,7 @@
 """What another library's trainer gets: pictures that torchvision augments one by one, as far as ours does."""
 
+from collections.abc import Callable
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -26,13 +28,18 @@ AUGMENT = v2.Compose(
 
 
 class Pictures(Dataset[tuple[Tensor, int]]):
-    """Training pictures, uint8 [N, 3, S, S], with their labels [N]."""
+    """Training pictures, uint8 [N, 3, S, S], with their labels [N], each made ready by `augment`."""
 
-    def __init__(self, pixels: NDArray[np.uint8], labels: NDArray[np.int64]) -> None:
-        self.pixels, self.labels = pixels, labels
+    def __init__(
+        self,
+        pixels: NDArray[np.uint8],
+        labels: NDArray[np.int64],
+        augment: Callable[[Tensor], Tensor] = AUGMENT,
+    ) -> None:
+        self.pixels, self.labels, self.augment = pixels, labels, augment
 
     def __len__(self) -> int:
         return len(self.labels)
 
     def __getitem__(self, number: int) -> tuple[Tensor, int]:
-        return AUGMENT(torch.from_numpy(self.pixels[number])), int(self.labels[number])
+        return self.augment(torch.from_numpy(self.pixels[number])), int(self.labels[number])

@@ -10,6 +10,7 @@ from pytorch_metric_learning import losses, miners, samplers, trainers
 from torch import nn
 from torch.nn.utils import clip_grad_norm_
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.utils.data import Dataset, Sampler
 
 
 def train(network: nn.Module, pictures: Pictures, plan: dict[str, Any]) -> nn.Module:
@@ -17,6 +18,16 @@ def train(network: nn.Module, pictures: Pictures, plan: dict[str, Any]) -> nn.Mo
     torch.manual_seed(plan["seed"])
     np.random.seed(plan["seed"])  # noqa: NPY002 - their sampler draws from it
     batch = plan["classes"] * plan["pictures_per_class"]
+    sampler = samplers.MPerClassSampler(
+        pictures.labels, plan["pictures_per_class"], batch, plan["steps"] * batch
+    )
+    return train_on(network, pictures, sampler, plan)
+
+
+def train_on(
+    network: nn.Module, pictures: Dataset[Any], sampler: Sampler[int], plan: dict[str, Any]
+) -> nn.Module:
+    """Train likewise, on the pictures that a sampler names: one iteration of it is an epoch."""
     optimizer = torch.optim.AdamW(network.parameters(), lr=plan["lr"], weight_decay=plan["weight_decay"])
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, plan["lr"], total_steps=plan["epochs"] * plan["steps"], pct_start=0.2, cycle_momentum=False
@@ -29,13 +40,11 @@ def train(network: nn.Module, pictures: Pictures, plan: dict[str, Any]) -> nn.Mo
     trainers.MetricLossOnly(
         models={"trunk": network},
         optimizers={"trunk_optimizer": optimizer},
-        batch_size=batch,
+        batch_size=plan["classes"] * plan["pictures_per_class"],
         loss_funcs={"metric_loss": losses.MultiSimilarityLoss(alpha=2.0, beta=50.0, base=0.5)},
         mining_funcs={"tuple_miner": miners.MultiSimilarityMiner(epsilon=0.1)},
         dataset=pictures,
-        sampler=samplers.MPerClassSampler(
-            pictures.labels, plan["pictures_per_class"], batch, plan["steps"] * batch
-        ),
+        sampler=sampler,
         iterations_per_epoch=plan["steps"],
         lr_schedulers={"trunk_scheduler_by_iteration": schedule},
         gradient_clippers={
