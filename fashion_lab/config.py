@@ -29,11 +29,11 @@ from omegaconf.errors import OmegaConfBaseException
 from fashion_lab import extras, pipes
 from fashion_lab.commandline import shown
 from fashion_lab.jobs import Jobs
-from fashion_lab.problems import ConfigError, nearest, nearest_or_all
+from fashion_lab.problems import ArgumentError, ConfigError, nearest, nearest_or_all
 from fashion_lab.schema import ReportConfig, TrainConfig
 from fashion_lab.targets import check_arguments, check_home, check_name, targets
 
-__all__ = ["CONF", "ConfigError", "build", "compose", "launch"]
+__all__ = ["CONF", "ConfigError", "build", "compose", "launch", "rebuild"]
 
 PACKAGE = Path(__file__).resolve().parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -162,6 +162,21 @@ def build(node: Any, *args: Any, trusted: Sequence[str] = (), **kwargs: Any) -> 
     plain = OmegaConf.to_container(node, resolve=True) if OmegaConf.is_config(node) else node
     check_targets(plain, trusted)
     return hydra.utils.instantiate(plain, *args, _convert_="all", **kwargs)
+
+
+def rebuild(node: Any, *, origin: str | Path, trusted: Sequence[str] = ()) -> Any:
+    """Make the object of a node that `origin`, a checkpoint or a bundle, keeps.
+
+    Raises:
+        ConfigError: a target outside the allow-list and `trusted`, or an option that is no more.
+    """
+    try:
+        return build(node, trusted=trusted)
+    except ArgumentError as error:
+        raise ConfigError(
+            f"{origin} was made by other code than is here: {error}. Make it anew, or go back to the code "
+            "that made it; the result.json of its run names the commit"
+        ) from error
 
 
 def check_targets(plain: Any, trusted: Sequence[str]) -> None:

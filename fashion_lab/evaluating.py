@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from rich.table import Table
 
 from fashion_lab.bundles.bundle import is_bundle
-from fashion_lab.config import build
+from fashion_lab.config import rebuild
 from fashion_lab.contracts.catalog import Catalog
 from fashion_lab.data.pixels import PixelStore
 from fashion_lab.encoders.runs import TrainedRun, read_run
@@ -53,9 +53,9 @@ def evaluated(
             f"ckpt={given} is a bundle, which knows no split: evaluate the run that it was made of"
         )
     run = read_run(given, trusted=trusted)
-    catalog: Catalog = build(run.data, trusted=trusted)
-    _check_split(catalog, split)
     checkpoint = Path(run.source["path"])
+    catalog: Catalog = rebuild(run.data, origin=checkpoint, trusted=trusted)
+    _check_split(catalog, split)
     home = checkpoint.parent.parent if checkpoint.parent.name == FOLDER else checkpoint.parent
     name = split + _mark(checkpoint)
     folder = home / "evaluation" / name if out is None else out

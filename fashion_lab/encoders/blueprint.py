@@ -7,11 +7,10 @@ from typing import Any
 
 from torch import Tensor
 
-from fashion_lab.config import build
+from fashion_lab.config import rebuild
 from fashion_lab.digest import digest
 from fashion_lab.networks import SiameseEncoder
 from fashion_lab.pictures import DECODE_VERSION, PixelSpec
-from fashion_lab.problems import ArgumentError, ConfigError
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,15 +37,9 @@ class Blueprint:
         Raises:
             ConfigError: a target outside the allow-list and `trusted`, or an option that is no more.
         """
-        try:
-            if self.stage != "siamese":
-                return SiameseEncoder(build(self.backbone, trusted=trusted))
-            network: SiameseEncoder = build(self.encoder, trusted=trusted)
-        except ArgumentError as error:
-            raise ConfigError(
-                f"{origin} was made by other code than is here: {error}. Make it anew, or go back "
-                "to the code that made it; the result.json of its run names the commit"
-            ) from error
+        if self.stage != "siamese":
+            return SiameseEncoder(rebuild(self.backbone, origin=origin, trusted=trusted))
+        network: SiameseEncoder = rebuild(self.encoder, origin=origin, trusted=trusted)
         return network
 
     def fingerprint(self, weights: Mapping[str, Tensor]) -> str:

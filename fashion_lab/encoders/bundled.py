@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from fashion_lab.bundles.bundle import Bundle
 from fashion_lab.bundles.manifest import WEIGHTS, damaged
 from fashion_lab.checkpoint import weight_differences, weights_below
-from fashion_lab.config import build
+from fashion_lab.config import rebuild
 from fashion_lab.encoders.blueprint import Blueprint
 from fashion_lab.encoders.heads import Head
 from fashion_lab.encoders.torch_encoder import TorchEncoder, at_rest
@@ -61,7 +61,8 @@ def _head(bundle: Bundle, weights: Mapping[str, Tensor], dim: int, trusted: Sequ
         return None
     module: nn.Module = nn.Linear(dim, len(bundle.classes))
     if facts["backbone"] is not None:
-        module = MobileNetLikeClassifier(len(bundle.classes), build(facts["backbone"], trusted=trusted))
+        backbone = rebuild(facts["backbone"], origin=bundle.folder, trusted=trusted)
+        module = MobileNetLikeClassifier(len(bundle.classes), backbone)
     _fill(module, weights, bundle)
     return Head(module, facts["backbone"], facts)
 

@@ -8,7 +8,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from fashion_lab.checkpoint import RECORD, Record, plain_config, read, weight_differences, weights_below
-from fashion_lab.config import build
+from fashion_lab.config import rebuild
 from fashion_lab.digest import file_sha256
 from fashion_lab.encoders.blueprint import Blueprint
 from fashion_lab.networks import MobileNetLikeClassifier, SiameseEncoder
@@ -58,6 +58,7 @@ def head_of(given: str | Path, blueprint: Blueprint, trusted: Sequence[str]) -> 
 
     Raises:
         CheckpointError: no classifier, other classes or pixels than the encoder's, or a damaged file.
+        ConfigError: its config names what must not be built, or an option that is no more.
     """
     path = find(given)
     checkpoint = read(path)
@@ -72,7 +73,8 @@ def head_of(given: str | Path, blueprint: Blueprint, trusted: Sequence[str]) -> 
     ):
         if there != here:
             raise CheckpointError(f"head={given} does not fit: {what} {there}, needed {here}")
-    classifier = MobileNetLikeClassifier(len(blueprint.classes), build(config["backbone"], trusted=trusted))
+    backbone = rebuild(config["backbone"], origin=path, trusted=trusted)
+    classifier = MobileNetLikeClassifier(len(blueprint.classes), backbone)
     weights = weights_below(checkpoint["state_dict"], "network.")
     if differences := weight_differences(weights, classifier.state_dict()):
         raise CheckpointError(f"head={given} is no plain classifier: {differences[0]}")

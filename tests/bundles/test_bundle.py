@@ -211,9 +211,10 @@ def test_weights_that_do_not_fit_are_told(bundle, toy_home):
     refused(bundle, "weights.safetensors does not fit its config", ["torch"])
 
 
-def test_an_option_that_is_no_more_comes_from_other_code(bundle):
-    gone = facts(bundle)["encoder"]
-    rewrite(bundle, encoder=gone | {"backbone": gone["backbone"] | {"relu_after_sum": True}})
+@pytest.mark.parametrize("place", ["encoder", "head"])
+def test_an_option_that_is_no_more_comes_from_other_code(bundle, place):
+    before = facts(bundle)[place]
+    rewrite(bundle, **{place: before | {"backbone": before["backbone"] | {"relu_after_sum": True}}})
     with pytest.raises(ConfigError, match=r"bundle was made by other code.* takes no 'relu_after_sum'"):
         encoders.load(bundle, runtime="torch")
 
